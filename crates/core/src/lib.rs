@@ -1,1 +1,30 @@
-//! The domain of Bindery.
+//! The domain of Bindery: users, files, versions, rights, and the sealed store. It knows no HTTP.
+//!
+//! Everything goes through a [`Drive`]. One upload, as an example of the path that all take:
+//! [`Drive::upload`] asks who calls, [`Upload::write`] hashes, seals and stores the bytes as they
+//! come, and [`Upload::finish`] makes the file in one transaction of the catalog, after its objects
+//! are on disk and before anyone is told.
+//!
+//! Modules in reading order: `drive` (an operation a method), `access` (who may), `name`, `id`,
+//! `catalog` (all SQL), `vault` (all sealed bytes), `sweep` (what runs in the background).
+
+mod access;
+mod catalog;
+mod clock;
+mod drive;
+mod error;
+mod id;
+mod name;
+mod sweep;
+pub mod vault;
+
+pub use access::Caller;
+pub use catalog::files::File;
+pub use catalog::pages::{FileSet, Key, KeyValue, OrderBy};
+pub use catalog::users::{Token, User};
+pub use clock::{Clock, Time};
+pub use drive::*;
+pub use error::{Error, Result, Source};
+pub use id::{FileId, FolderId, TokenId, UserId};
+pub use name::{Label, NAME_MAX, Name};
+pub use sweep::{SweepSettings, Swept};

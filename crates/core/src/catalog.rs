@@ -1,0 +1,75 @@
+//! The catalog: users, tokens, folders, files, versions, rights, and which stored objects hold what.
+//!
+//! All SQL is here, written once for two engines; today it runs on the embedded one, SQLite. Work is
+//! done in *units*: a function over one owned connection that is safe to run twice and has no effect
+//! outside its transaction. Reads run at once on a pooled connection, writes go to the group-commit
+//! writer. What the statements mean is not decided here but in `drive`.
+
+pub(crate) mod conn;
+pub(crate) mod contents;
+pub(crate) mod files;
+mod integrity;
+pub(crate) mod meta;
+mod migrate;
+pub(crate) mod pages;
+mod reader;
+mod row;
+pub(crate) mod shares;
+mod sql;
+pub(crate) mod users;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use conn::{Tx, Unit};
+
+use crate::clock::Clock;
+use crate::error::Result;
+use reader::Readers;
+use std::path::Path;
+use writer::Writer;
+
+/// The catalog of one store.
+#[derive(Debug)]
+pub(crate) struct Catalog {
+    readers: Readers,
+    writer: Writer,
+}
+
+impl Catalog {
+    /// Opens the catalog in `path`, makes or migrates its schema, and starts its writer.
+    pub(crate) fn open(path: &Path, clock: &Clock) -> Result<Self> {
+        let mut conn = conn::open_writer(path)?;
+        migrate::migrate(&mut conn, clock)?;
+        Ok(Catalog { readers: Readers::new(path), writer: Writer::start(conn)? })
+    }
+
+    /// Runs a unit that only reads, on one snapshot, on this thread.
+    pub(crate) async fn read<I, T, F>(&self, input: &I, unit: F) -> Result<T>
+    where
+        I: Sync,
+        T: Send,
+        F: for<'a, 'tx> Fn(&'a mut Tx<'tx>, &'a I) -> Unit<'a, T>,
+    {
+        self.readers.run(input, unit).await
+    }
+
+    /// Runs a unit that writes; when this returns `Ok`, it is durable.
+    ///
+    /// [`Error::Unavailable`](crate::Error::Unavailable) can mean that it is not known whether the
+    /// unit took effect. A unit may run more than once, and takes effect at most once.
+    pub(crate) async fn write<I, T, F>(&self, input: I, unit: F) -> Result<T>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+        F: for<'a, 'tx> Fn(&'a mut Tx<'tx>, &'a I) -> Unit<'a, T> + Send + 'static,
+    {
+        self.writer.run(input, unit).await
+    }
+
+    /// The engine's own check of its file: a line for each fault, none when it is sound.
+    pub(crate) async fn faults(&self) -> Result<Vec<String>> {
+        self.readers.run(&(), |tx, ()| Box::pin(async move { integrity::faults(tx) })).await
+    }
+}

@@ -1,0 +1,136 @@
+//! Connections and transactions: what a unit of work is given.
+
+use super::row::{FromRow, Row, Value};
+use super::sql::Sql;
+use crate::error::{Error, Result};
+use futures_util::future::{BoxFuture, FutureExt};
+use rusqlite::{Connection, OpenFlags, Statement, params_from_iter};
+use std::marker::PhantomData;
+use std::panic::AssertUnwindSafe;
+use std::path::Path;
+use std::time::Duration;
+
+/// What a unit returns: a future over its transaction.
+pub(crate) type Unit<'a, T> = BoxFuture<'a, Result<T>>;
+
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+const STATEMENTS_KEPT: usize = 128;
+
+/// A transaction on one connection. `'tx` is a brand that no value of a unit's result can carry, so
+/// a proof made in a transaction (`Granted<'tx, _>`) ends with it.
+pub(crate) struct Tx<'tx> {
+    conn: &'tx mut Connection,
+    brand: PhantomData<fn(&'tx ()) -> &'tx ()>,
+}
+
+impl<'tx> Tx<'tx> {
+    pub(crate) fn new(conn: &'tx mut Connection) -> Self {
+        Tx { conn, brand: PhantomData }
+    }
+
+    /// All rows.
+    pub(crate) async fn all<T: FromRow>(
+        &mut self,
+        sql: &Sql,
+        params: &[Value<'_>],
+    ) -> Result<Vec<T>> {
+        let mut statement = self.prepared(sql)?;
+        let mut rows = statement.query(params_from_iter(params))?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push(T::from_row(&mut Row::new(row))?);
+        }
+        Ok(found)
+    }
+
+    /// The first row, if there is one.
+    pub(crate) async fn opt<T: FromRow>(
+        &mut self,
+        sql: &Sql,
+        params: &[Value<'_>],
+    ) -> Result<Option<T>> {
+        let mut statement = self.prepared(sql)?;
+        let mut rows = statement.query(params_from_iter(params))?;
+        rows.next()?.map(|row| T::from_row(&mut Row::new(row))).transpose()
+    }
+
+    /// The first row of a statement that always has one.
+    pub(crate) async fn one<T: FromRow>(&mut self, sql: &Sql, params: &[Value<'_>]) -> Result<T> {
+        self.opt(sql, params)
+            .await?
+            .ok_or_else(|| Error::internal(format!("no row from: {}", sql.text)))
+    }
+
+    /// Runs a statement without a result; how many rows it changed.
+    pub(crate) async fn exec(&mut self, sql: &Sql, params: &[Value<'_>]) -> Result<usize> {
+        Ok(self.prepared(sql)?.execute(params_from_iter(params))?)
+    }
+
+    /// The engine's connection, for its own pragmas.
+    pub(super) fn engine(&self) -> &Connection {
+        self.conn
+    }
+
+    fn prepared(&self, sql: &Sql) -> Result<rusqlite::CachedStatement<'_>> {
+        Ok(self.conn.prepare_cached(sql.sqlite)?)
+    }
+}
+
+/// Drives a unit to its end. On SQLite nothing ever waits, so a unit that does is a fault of ours;
+/// so is one that panics, and neither may take the connection with it.
+pub(super) fn drive<T>(conn: &mut Connection, unit: impl FnOnce(&mut Tx<'_>) -> Option<Result<T>>) -> Result<T> {
+    let mut tx = Tx::new(conn);
+    match std::panic::catch_unwind(AssertUnwindSafe(|| unit(&mut tx))) {
+        Ok(Some(result)) => result,
+        Ok(None) => Err(Error::internal("a unit of work waited for something outside its transaction")),
+        Err(_) => Err(Error::internal("a unit of work panicked")),
+    }
+}
+
+/// Polls a unit's future once.
+pub(super) fn ready<T>(future: Unit<'_, T>) -> Option<Result<T>> {
+    future.now_or_never()
+}
+
+/// A connection that writes, with every setting that durability rests on asserted.
+pub(super) fn open_writer(path: &Path) -> Result<Connection> {
+    let conn = Connection::open(path)?;
+    configure(&conn)?;
+    conn.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get::<_, String>(0))?;
+    conn.pragma_update(None, "synchronous", "full")?;
+    conn.pragma_update(None, "secure_delete", true)?;
+    conn.pragma_update(None, "foreign_keys", true)?;
+    conn.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    for (name, wanted) in
+        [("journal_mode", "wal"), ("synchronous", "2"), ("secure_delete", "1"), ("foreign_keys", "1")]
+    {
+        let found: String = conn.pragma_query_value(None, name, |row| {
+            Ok(match row.get_ref(0)? {
+                rusqlite::types::ValueRef::Integer(value) => value.to_string(),
+                value => value.as_str().unwrap_or_default().to_owned(),
+            })
+        })?;
+        if found != wanted {
+            return Err(Error::Refused(format!(
+                "SQLite runs with {name}={found} and not {wanted} on {}: move the data directory to a local file system",
+                path.display()
+            )));
+        }
+    }
+    Ok(conn)
+}
+
+/// A connection that only reads.
+pub(super) fn open_reader(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags)?;
+    configure(&conn)?;
+    Ok(conn)
+}
+
+fn configure(conn: &Connection) -> Result<()> {
+    conn.busy_timeout(BUSY_TIMEOUT)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    conn.pragma_update(None, "trusted_schema", false)?;
+    Ok(())
+}

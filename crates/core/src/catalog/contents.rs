@@ -1,0 +1,115 @@
+//! Contents: which sealed bytes they are, and the objects that wait to become or cease to be part
+//! of one.
+
+use super::conn::Tx;
+use super::row::params;
+use super::sql::statements;
+use crate::clock::Time;
+use crate::error::{Error, Result};
+use crate::id::UserId;
+use crate::vault::seal::ContentId;
+use crate::vault::{BlobKey, ObjectList, Sealed, StoredContent};
+
+statements! {
+    CONTENT_INSERT = "insert into contents (id, size, objects, sha512) values ($1, $2, $3, $4)";
+    INLINE_INSERT = "insert into inline_contents (content, sealed) values ($1, $2)";
+    INLINE_DELETE = "delete from inline_contents where content = $1";
+    CONTENT_IS_USED = "select 1 from versions where content = $1 limit 1";
+    CONTENT_DELETE = "delete from contents where id = $1 returning objects";
+    SET_SHA512 = "update contents set sha512 = $2 where id = $1";
+    PENDING_INSERT = "insert into pending (blob, owner, lease) values ($1, $2, $3)";
+    PENDING_EXTEND = "update pending set lease = $2 where blob = $1";
+    PENDING_DELETE = "delete from pending where blob = $1";
+    PENDING_EXPIRED = "select blob from pending where lease < $1 order by lease limit $2";
+    DOOM = "insert into doomed (blob, since) values ($1, $2)";
+    DOOMED = "select blob from doomed where since <= $1 order by since limit $2";
+    DOOMED_DELETE = "delete from doomed where blob = $1";
+}
+
+/// Records a content whose objects are durable: each is taken from the pending ones, and one whose
+/// lease the sweep has taken back meanwhile is no longer there to be used.
+pub(crate) async fn insert(
+    tx: &mut Tx<'_>,
+    content: &StoredContent,
+    sha512: Option<&[u8; 64]>,
+) -> Result<()> {
+    let (size, objects) = (content.size.cast_signed(), content.objects().encode());
+    tx.exec(&CONTENT_INSERT, params![&content.id.0, size, &objects, sha512]).await?;
+    match &content.sealed {
+        Sealed::Inline(sealed) => {
+            tx.exec(&INLINE_INSERT, params![&content.id.0, sealed.as_ref()]).await?;
+        }
+        Sealed::Objects(list) => {
+            for object in &list.0 {
+                if tx.exec(&PENDING_DELETE, params![object.blob.as_str()]).await? != 1 {
+                    return Err(Error::Unavailable("the upload took longer than its lease".into()));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Forgets a content that no version has any more, and dooms its objects.
+pub(crate) async fn release(tx: &mut Tx<'_>, content: ContentId, now: Time) -> Result<()> {
+    if tx.opt::<i64>(&CONTENT_IS_USED, params![&content.0]).await?.is_some() {
+        return Ok(());
+    }
+    tx.exec(&INLINE_DELETE, params![&content.0]).await?;
+    let objects: String = tx.one(&CONTENT_DELETE, params![&content.0]).await?;
+    let objects = ObjectList::decode(&objects)
+        .ok_or_else(|| Error::internal("a content's list of objects cannot be read"))?;
+    for object in &objects.0 {
+        tx.exec(&DOOM, params![object.blob.as_str(), now]).await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn set_sha512(tx: &mut Tx<'_>, content: ContentId, sha512: &[u8; 64]) -> Result<()> {
+    tx.exec(&SET_SHA512, params![&content.0, sha512]).await.map(drop)
+}
+
+/// Names an object that is about to be written, until `lease`.
+pub(crate) async fn lease(
+    tx: &mut Tx<'_>,
+    blob: &BlobKey,
+    owner: UserId,
+    lease: Time,
+) -> Result<()> {
+    tx.exec(&PENDING_INSERT, params![blob.as_str(), owner.0, lease]).await.map(drop)
+}
+
+/// Gives a writer more time. False: it has lost its lease.
+pub(crate) async fn extend_lease(tx: &mut Tx<'_>, blob: &BlobKey, lease: Time) -> Result<bool> {
+    Ok(tx.exec(&PENDING_EXTEND, params![blob.as_str(), lease]).await? == 1)
+}
+
+/// Forgets an object that was given up and removed.
+pub(crate) async fn forget_pending(tx: &mut Tx<'_>, blob: &BlobKey) -> Result<()> {
+    tx.exec(&PENDING_DELETE, params![blob.as_str()]).await.map(drop)
+}
+
+/// Dooms up to `limit` objects whose lease has expired; how many.
+pub(crate) async fn expire_leases(tx: &mut Tx<'_>, now: Time, limit: i64) -> Result<usize> {
+    let expired: Vec<String> = tx.all(&PENDING_EXPIRED, params![now, limit]).await?;
+    for blob in &expired {
+        tx.exec(&PENDING_DELETE, params![blob]).await?;
+        tx.exec(&DOOM, params![blob, now]).await?;
+    }
+    Ok(expired.len())
+}
+
+/// Up to `limit` objects that have been doomed since `before`.
+pub(crate) async fn doomed(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<Vec<BlobKey>> {
+    let blobs: Vec<String> = tx.all(&DOOMED, params![before, limit]).await?;
+    blobs
+        .iter()
+        .map(|blob| {
+            BlobKey::parse(blob).ok_or_else(|| Error::internal("a doomed object has a bad name"))
+        })
+        .collect()
+}
+
+pub(crate) async fn forget_doomed(tx: &mut Tx<'_>, blob: &BlobKey) -> Result<()> {
+    tx.exec(&DOOMED_DELETE, params![blob.as_str()]).await.map(drop)
+}

@@ -1,0 +1,61 @@
+//! Reads: at once, on a pooled connection, on the thread that asks. A point query takes a few
+//! microseconds; a hop to another thread costs several times that.
+
+use super::conn::{self, Tx, Unit};
+use crate::error::{Error, Result};
+use rusqlite::Connection;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::sync::Semaphore;
+
+const CONNECTIONS: usize = 4;
+
+#[derive(Debug)]
+pub(super) struct Readers {
+    path: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+    places: Semaphore,
+}
+
+impl Readers {
+    pub(super) fn new(path: &Path) -> Self {
+        let path = path.to_owned();
+        Readers { path, idle: Mutex::default(), places: Semaphore::new(CONNECTIONS) }
+    }
+
+    pub(super) async fn run<I, T, F>(&self, input: &I, unit: F) -> Result<T>
+    where
+        F: for<'a, 'tx> Fn(&'a mut Tx<'tx>, &'a I) -> Unit<'a, T>,
+    {
+        let _place = self.places.acquire().await.map_err(Error::internal)?;
+        off_the_reactor(|| {
+            let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let mut conn = idle.map_or_else(|| conn::open_reader(&self.path), Ok)?;
+            let result = snapshot(&mut conn, |tx| conn::ready(unit(tx, input)));
+            if conn.is_autocommit() {
+                self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(conn);
+            }
+            result
+        })
+    }
+}
+
+/// One read transaction: every statement of the unit sees the same state.
+fn snapshot<T>(
+    conn: &mut Connection,
+    unit: impl FnOnce(&mut Tx<'_>) -> Option<Result<T>>,
+) -> Result<T> {
+    conn.prepare_cached("begin deferred")?.execute([])?;
+    let result = conn::drive(conn, unit);
+    conn.prepare_cached("commit")?.execute([])?;
+    result
+}
+
+/// Tells a multi-threaded runtime that this thread may be busy for a while.
+fn off_the_reactor<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::try_current().map(|handle| handle.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
+    }
+}

@@ -1,0 +1,49 @@
+//! The type of a statement. Each is written once, with PostgreSQL's `$N`; SQLite gets `?N`, since it
+//! would take `$N` for a *name* and bind by first appearance.
+
+/// A statement for both engines.
+#[derive(Debug)]
+pub(crate) struct Sql {
+    /// As written: PostgreSQL's text.
+    pub(crate) text: &'static str,
+    /// The same with `?N` for `$N`.
+    pub(crate) sqlite: &'static str,
+}
+
+/// `$` to `?`, at compile time. No statement has a `$` in a literal.
+pub(crate) const fn numbered<const N: usize>(text: &str) -> [u8; N] {
+    let bytes = text.as_bytes();
+    let mut out = [0; N];
+    let mut i = 0;
+    while i < N {
+        out[i] = if bytes[i] == b'$' { b'?' } else { bytes[i] };
+        i += 1;
+    }
+    out
+}
+
+/// Makes one statement.
+macro_rules! sql {
+    ($text:expr) => {{
+        const TEXT: &str = $text;
+        const BYTES: [u8; TEXT.len()] = $crate::catalog::sql::numbered(TEXT);
+        const SQLITE: &str = match std::str::from_utf8(&BYTES) {
+            Ok(text) => text,
+            Err(_) => panic!("only ASCII was changed"),
+        };
+        $crate::catalog::sql::Sql { text: TEXT, sqlite: SQLITE }
+    }};
+}
+
+/// Declares statements, and `ALL` of them for the test that prepares each on both engines.
+macro_rules! statements {
+    ($($(#[$doc:meta])* $name:ident = $text:expr;)*) => {
+        $($(#[$doc])* pub(crate) const $name: $crate::catalog::sql::Sql =
+            $crate::catalog::sql::sql!($text);)*
+        #[cfg(test)]
+        pub(crate) const ALL: &[(&str, $crate::catalog::sql::Sql)] =
+            &[$((stringify!($name), $name)),*];
+    };
+}
+
+pub(crate) use {sql, statements};

@@ -1,0 +1,244 @@
+//! Writes: one thread takes what is queued, runs each unit in a savepoint of one transaction,
+//! commits once, and then answers them all. It never waits for company: a lone unit is committed
+//! alone, and sixty-four waiting ones share one sync.
+
+use super::conn::{self, Tx, Unit};
+use crate::error::{Error, Result};
+use rusqlite::Connection;
+use rusqlite::ErrorCode::DiskFull;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use tokio::sync::{mpsc, oneshot};
+
+const BATCH_UNITS: usize = 64;
+const QUEUED_UNITS: usize = 256;
+/// About 4 MiB of log: between batches it is copied into the database file.
+const CHECKPOINT_PAGES: u32 = 1000;
+
+#[derive(Debug)]
+pub(super) struct Writer {
+    queue: Option<mpsc::Sender<Box<dyn Job>>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(super) fn start(conn: Connection) -> Result<Self> {
+        let (queue, jobs) = mpsc::channel(QUEUED_UNITS);
+        let mut desk = Desk::new(conn)?;
+        let thread = std::thread::Builder::new()
+            .name("catalog-writer".into())
+            .spawn(move || desk.serve(jobs))?;
+        Ok(Writer { queue: Some(queue), thread: Some(thread) })
+    }
+
+    pub(super) async fn run<I, T, F>(&self, input: I, unit: F) -> Result<T>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+        F: for<'a, 'tx> Fn(&'a mut Tx<'tx>, &'a I) -> Unit<'a, T> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let job = UnitJob { input, unit, result: None, answer };
+        let queue = self.queue.as_ref().ok_or_else(stopped)?;
+        queue.send(Box::new(job)).await.map_err(|_| stopped())?;
+        answered.await.map_err(|_| stopped())?
+    }
+}
+
+impl Drop for Writer {
+    /// Everything that was queued is committed and answered before the thread ends.
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            let _ended = thread.join();
+        }
+    }
+}
+
+fn stopped() -> Error {
+    Error::Unavailable("the catalog's writer has stopped".into())
+}
+
+/// A unit that waits for its commit.
+trait Job: Send {
+    /// Runs it; true when its writes should stay.
+    fn run(&mut self, conn: &mut Connection) -> bool;
+    /// Tells the waiting task: its own result when the commit stands, else why it does not.
+    fn answer(self: Box<Self>, commit: Result<(), Failure>);
+}
+
+struct UnitJob<I, T, F> {
+    input: I,
+    unit: F,
+    result: Option<Result<T>>,
+    answer: oneshot::Sender<Result<T>>,
+}
+
+impl<I, T, F> Job for UnitJob<I, T, F>
+where
+    I: Send + Sync,
+    T: Send,
+    F: for<'a, 'tx> Fn(&'a mut Tx<'tx>, &'a I) -> Unit<'a, T> + Send,
+{
+    fn run(&mut self, conn: &mut Connection) -> bool {
+        let result = conn::drive(conn, |tx| conn::ready((self.unit)(tx, &self.input)));
+        self.result.insert(result).is_ok()
+    }
+
+    fn answer(self: Box<Self>, commit: Result<(), Failure>) {
+        let result = match (commit, self.result) {
+            (Ok(()), Some(result)) => result,
+            // It changed nothing, so its own answer stands whatever became of the batch.
+            (Err(_), Some(Err(own))) => Err(own),
+            (Err(failure), _) => Err(failure.into()),
+            (Ok(()), None) => Err(Error::internal("a unit was committed that never ran")),
+        };
+        // The asking task may be gone; what it asked for is done all the same.
+        let _gone = self.answer.send(result);
+    }
+}
+
+/// Why a batch is not committed.
+#[derive(Clone, Copy, Debug)]
+enum Failure {
+    /// The disk is full; nothing was written.
+    Full,
+    /// The transaction could not begin; nothing was written.
+    Busy,
+    /// The outcome of a commit is unknown: nothing more is written by this process.
+    Fenced,
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Full => Error::StorageFull,
+            Failure::Busy => Error::Unavailable("another process holds the catalog".into()),
+            Failure::Fenced => Error::Unavailable(
+                "a write to the catalog failed with an unknown outcome: see the log, check the disk, restart".into(),
+            ),
+        }
+    }
+}
+
+/// The writer's thread.
+struct Desk {
+    conn: Connection,
+    log_pages: Arc<AtomicU32>,
+    fenced: bool,
+}
+
+impl Desk {
+    fn new(mut conn: Connection) -> Result<Self> {
+        let log_pages = Arc::new(AtomicU32::new(0));
+        let seen = Arc::clone(&log_pages);
+        // This replaces the automatic checkpoint, which would make a waiting unit pay for it.
+        conn.wal_hook(Some(move |_: &mut _, pages: i32| {
+            seen.store(pages.unsigned_abs(), Ordering::Relaxed);
+            Ok(())
+        }))?;
+        Ok(Desk { conn, log_pages, fenced: false })
+    }
+
+    fn serve(&mut self, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
+        while let Some(first) = jobs.blocking_recv() {
+            let mut batch = vec![first];
+            while batch.len() < BATCH_UNITS {
+                match jobs.try_recv() {
+                    Ok(job) => batch.push(job),
+                    Err(_) => break,
+                }
+            }
+            self.commit(batch);
+            self.checkpoint();
+        }
+    }
+
+    fn commit(&mut self, mut batch: Vec<Box<dyn Job>>) {
+        let outcome = self.transact(&mut batch);
+        match outcome {
+            Outcome::Committed => answer(batch, Ok(())),
+            Outcome::Failed(failure) => answer(batch, Err(failure)),
+            // One unit's statement took the whole transaction with it: the others must not suffer.
+            Outcome::Lost if batch.len() > 1 => {
+                for job in batch {
+                    self.commit(vec![job]);
+                }
+            }
+            // Alone, and gone: its own error says why.
+            Outcome::Lost => answer(batch, Err(Failure::Full)),
+        }
+    }
+
+    fn transact(&mut self, batch: &mut [Box<dyn Job>]) -> Outcome {
+        if self.fenced {
+            return Outcome::Failed(Failure::Fenced);
+        }
+        if let Err(error) = self.statement("begin immediate") {
+            tracing::warn!(%error, "the catalog's transaction did not begin");
+            return Outcome::Failed(if is_full(&error) { Failure::Full } else { Failure::Busy });
+        }
+        for job in batch {
+            if self.savepoint(job.as_mut()).is_err() || self.conn.is_autocommit() {
+                let _already_gone = self.statement("rollback");
+                return Outcome::Lost;
+            }
+        }
+        match self.statement("commit") {
+            Ok(()) => Outcome::Committed,
+            Err(error) => self.commit_failed(&error),
+        }
+    }
+
+    fn savepoint(&mut self, job: &mut dyn Job) -> rusqlite::Result<()> {
+        self.statement("savepoint unit")?;
+        if !job.run(&mut self.conn) && !self.conn.is_autocommit() {
+            self.statement("rollback to unit")?;
+        }
+        if self.conn.is_autocommit() { Ok(()) } else { self.statement("release unit") }
+    }
+
+    /// A full disk is known to have written nothing. After anything else the log may or may not hold
+    /// the commit, and a later sync that succeeds would prove nothing: this process stops writing.
+    fn commit_failed(&mut self, error: &rusqlite::Error) -> Outcome {
+        let _may_be_gone = self.statement("rollback");
+        if is_full(error) {
+            return Outcome::Failed(Failure::Full);
+        }
+        tracing::error!(%error, "a commit failed with an unknown outcome: no more writes");
+        self.fenced = true;
+        Outcome::Failed(Failure::Fenced)
+    }
+
+    /// Between batches, so that no unit waits for it.
+    fn checkpoint(&mut self) {
+        if self.fenced || self.log_pages.load(Ordering::Relaxed) < CHECKPOINT_PAGES {
+            return;
+        }
+        match self.conn.query_row("pragma wal_checkpoint(passive)", [], |_| Ok(())) {
+            Ok(()) => self.log_pages.store(0, Ordering::Relaxed),
+            Err(error) => tracing::warn!(%error, "the catalog's log was not copied back"),
+        }
+    }
+
+    fn statement(&self, sql: &str) -> rusqlite::Result<()> {
+        self.conn.prepare_cached(sql)?.execute([]).map(|_| ())
+    }
+}
+
+enum Outcome {
+    Committed,
+    Failed(Failure),
+    /// The engine rolled the whole transaction back under one unit.
+    Lost,
+}
+
+fn answer(batch: Vec<Box<dyn Job>>, commit: Result<(), Failure>) {
+    for job in batch {
+        job.answer(commit);
+    }
+}
+
+fn is_full(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(DiskFull)
+}

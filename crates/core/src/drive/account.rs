@@ -1,0 +1,210 @@
+//! Users and tokens: an administrator's operations, from the command line. Whoever can run them can
+//! read the data directory, so they ask for no credentials.
+
+use super::Drive;
+use crate::access::hash_token;
+use crate::catalog::conn::Tx;
+use crate::catalog::users::{self, Token, User, UserRow};
+use crate::clock::Time;
+use crate::error::{Error, Result};
+use crate::id::TokenId;
+use crate::name::fold;
+use argon2::Argon2;
+use argon2::password_hash::PasswordHasher as _;
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use std::collections::HashMap;
+
+/// Scanners for leaked secrets find tokens by this.
+const TOKEN_PREFIX: &str = "bindery_";
+const TEXT_MAX: usize = 255;
+
+/// A user to be made.
+#[derive(Clone, Debug)]
+pub struct NewUser {
+    /// The name to sign in with.
+    pub login: String,
+    /// The e-mail.
+    pub email: String,
+    /// The name to show.
+    pub name: String,
+    /// The password.
+    pub password: String,
+    /// Whether the user may administer.
+    pub admin: bool,
+}
+
+/// A token, shown this once.
+#[derive(Clone)]
+pub struct NewToken {
+    /// The id, by which it is listed and revoked.
+    pub id: TokenId,
+    /// The secret that a client sends.
+    pub secret: String,
+}
+
+impl Drive {
+    /// Makes a user, with an empty My Files.
+    pub async fn add_user(&self, user: NewUser) -> Result<User> {
+        let login = checked("login", &user.login)?;
+        let email = checked("email", &user.email)?;
+        if login.contains([':', '@']) {
+            return Err(Error::invalid("login", "A login has no ':' and no '@'."));
+        }
+        if !email.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty()) {
+            return Err(Error::invalid("email", "Enter a valid email address."));
+        }
+        let row = UserRow {
+            login_key: fold(login),
+            login: login.to_owned(),
+            email_key: fold(email),
+            email: email.to_owned(),
+            name: if user.name.trim().is_empty() { login } else { user.name.trim() }.to_owned(),
+            password: hash_password(user.password).await?,
+            admin: user.admin,
+        };
+        self.catalog()
+            .write((row, self.now()), |tx, (row, now)| {
+                Box::pin(async move {
+                    if users::by_login(tx, &row.login_key).await?.is_some() {
+                        let why = format!("a user with the login {} exists already", row.login);
+                        return Err(Error::Taken { why });
+                    }
+                    if users::id_by_email(tx, &row.email_key).await?.is_some() {
+                        let why = format!("a user with the e-mail {} exists already", row.email);
+                        return Err(Error::Taken { why });
+                    }
+                    users::insert(tx, row, *now).await?;
+                    by_login(tx, &row.login_key).await
+                })
+            })
+            .await
+    }
+
+    /// Every user, by login.
+    pub async fn users(&self) -> Result<Vec<User>> {
+        self.catalog().read(&(), |tx, ()| Box::pin(users::all(tx))).await
+    }
+
+    /// The user with a login.
+    pub async fn user(&self, login: &str) -> Result<User> {
+        let key = fold(login);
+        self.catalog().read(&key, |tx, key| Box::pin(by_login(tx, key))).await
+    }
+
+    /// Gives a user another password.
+    pub async fn set_password(&self, login: &str, password: String) -> Result<()> {
+        let input = (fold(login), hash_password(password).await?);
+        self.catalog()
+            .write(input, |tx, (login, hash)| {
+                Box::pin(async move {
+                    let user = by_login(tx, login).await?;
+                    users::set_password(tx, user.id, hash).await
+                })
+            })
+            .await
+    }
+
+    /// Disables or enables a user. A disabled user's credentials end at once and come back with the
+    /// user; files and shares stay.
+    pub async fn set_disabled(&self, login: &str, disabled: bool) -> Result<()> {
+        self.catalog()
+            .write((fold(login), disabled), |tx, (login, disabled)| {
+                Box::pin(async move {
+                    let user = by_login(tx, login).await?;
+                    users::set_disabled(tx, user.id, *disabled).await
+                })
+            })
+            .await
+    }
+
+    /// Makes a token for a user. Only its hash is stored.
+    pub async fn create_token(
+        &self,
+        login: &str,
+        label: &str,
+        expires_in_days: Option<u32>,
+    ) -> Result<NewToken> {
+        let mut random = [0; 32];
+        aws_lc_rs::rand::fill(&mut random).expect("the operating system provides randomness");
+        let secret = format!("{TOKEN_PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(random));
+        let now = self.now();
+        let expires = expires_in_days.map(|days| now.plus_seconds(i64::from(days) * 86_400));
+        let input = (fold(login), hash_token(&secret), label.to_owned(), now, expires);
+        let id = self
+            .catalog()
+            .write(input, |tx, (login, hash, label, now, expires)| {
+                Box::pin(async move {
+                    let user = by_login(tx, login).await?;
+                    users::insert_token(tx, user.id, hash, label, *now, *expires).await
+                })
+            })
+            .await?;
+        Ok(NewToken { id, secret })
+    }
+
+    /// A user's tokens.
+    pub async fn tokens(&self, login: &str) -> Result<Vec<Token>> {
+        let login = fold(login);
+        self.catalog()
+            .read(&login, |tx, login| {
+                Box::pin(async move {
+                    let user = by_login(tx, login).await?;
+                    users::tokens(tx, user.id).await
+                })
+            })
+            .await
+    }
+
+    /// Ends a token at once.
+    pub async fn revoke_token(&self, token: TokenId) -> Result<()> {
+        let found = self
+            .catalog()
+            .write(token, |tx, token| Box::pin(users::delete_token(tx, *token)))
+            .await?;
+        if found { Ok(()) } else { Err(Error::NotFound) }
+    }
+
+    /// Writes down when tokens were last used; the sweep calls it, so that a read never writes.
+    pub(crate) async fn write_token_uses(&self) -> Result<()> {
+        let used = {
+            let mut used = self.0.tokens_used.lock().unwrap_or_else(|poison| poison.into_inner());
+            std::mem::take(&mut *used)
+        };
+        if used.is_empty() {
+            return Ok(());
+        }
+        self.catalog()
+            .write(used, |tx, used: &HashMap<[u8; 32], Time>| {
+                Box::pin(async move {
+                    for (hash, at) in used {
+                        users::token_used(tx, hash, *at).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+}
+
+async fn by_login(tx: &mut Tx<'_>, key: &str) -> Result<User> {
+    users::by_login(tx, key).await?.ok_or(Error::NotFound)
+}
+
+fn checked<'a>(field: &'static str, text: &'a str) -> Result<&'a str> {
+    let text = text.trim();
+    if text.is_empty() || text.len() > TEXT_MAX || text.chars().any(char::is_control) {
+        return Err(Error::invalid(field, "1 to 255 bytes without control characters, please."));
+    }
+    Ok(text)
+}
+
+/// Argon2id with its recommended costs: about 19 MiB and 40 ms.
+async fn hash_password(password: String) -> Result<String> {
+    if password.is_empty() {
+        return Err(Error::invalid("password", "This field may not be blank."));
+    }
+    let hash = move || Argon2::default().hash_password(password.as_bytes()).map(|h| h.to_string());
+    let hashed = tokio::task::spawn_blocking(hash).await.map_err(Error::internal)?;
+    hashed.map_err(|error| Error::internal(error.to_string()))
+}

@@ -1,0 +1,202 @@
+//! Looking at files: one, or a page of many.
+
+use super::Drive;
+use crate::access::{Caller, Right, grant, identify};
+use crate::catalog::conn::Tx;
+use crate::catalog::files::{self, File};
+use crate::catalog::pages::{self, FileSet, Key, OrderBy, Run, Start, check_key};
+use crate::catalog::users;
+use crate::clock::Time;
+use crate::error::{Error, Result};
+use crate::id::{FileId, UserId};
+use crate::name::fold;
+
+/// Which page a caller asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PageNumber {
+    /// Counted from 1.
+    Number(u64),
+    /// The last one.
+    Last,
+}
+
+/// A page beside another one: its number, and where it lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// The page's number, from 1.
+    pub page: u64,
+    /// The file that the page follows or comes before; the first page has none.
+    pub key: Option<Beside>,
+}
+
+/// On which side of a file a page lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Beside {
+    /// The page begins behind this file.
+    Behind(Key),
+    /// The page ends before this file.
+    Before(Key),
+}
+
+/// A list of files to be shown page by page.
+#[derive(Clone, Debug)]
+pub struct List {
+    /// Which files.
+    pub set: FileSet,
+    /// In which order.
+    pub by: OrderBy,
+    /// Whether the greatest comes first.
+    pub descending: bool,
+    /// Only names that contain this, without regard to case.
+    pub search: Option<String>,
+    /// Which page.
+    pub page: PageNumber,
+    /// Where the page lies, if a neighbour told.
+    pub beside: Option<Beside>,
+    /// Files on a page, at least 1.
+    pub size: u64,
+}
+
+/// A page of a list.
+#[derive(Clone, Debug)]
+pub struct ListPage {
+    /// How many files the whole list holds.
+    pub count: u64,
+    /// The files of this page.
+    pub files: Vec<File>,
+    /// The page before, if there is one.
+    pub previous: Option<Cursor>,
+    /// The page behind, if there is one.
+    pub next: Option<Cursor>,
+}
+
+impl Drive {
+    /// A file, if the caller may see it.
+    pub async fn file(&self, caller: &Caller, id: FileId) -> Result<File> {
+        let now = self.now();
+        let input = (caller.clone(), now, id);
+        let file = self
+            .catalog()
+            .read(&input, |tx, (caller, now, id)| {
+                Box::pin(async move {
+                    let mut file = grant(tx, caller, *now, *id, Right::Read).await?.into_inner();
+                    files::load_shares(tx, &mut file).await?;
+                    Ok(file)
+                })
+            })
+            .await?;
+        self.note_use(caller, now);
+        Ok(file)
+    }
+
+    /// A page of the files that the caller owns, or that others share with the caller.
+    pub async fn list(&self, caller: &Caller, list: List) -> Result<ListPage> {
+        let now = self.now();
+        let input = (caller.clone(), now, list);
+        let page = self
+            .catalog()
+            .read(&input, |tx, (caller, now, list)| Box::pin(page(tx, caller, *now, list)))
+            .await?;
+        self.note_use(caller, now);
+        Ok(page)
+    }
+}
+
+async fn page(tx: &mut Tx<'_>, caller: &Caller, now: Time, list: &List) -> Result<ListPage> {
+    let user = identify(tx, caller, now).await?.id;
+    let pattern = list.search.as_deref().map(|text| pages::pattern(&fold(text)));
+    let run = Run {
+        user,
+        set: list.set,
+        by: list.by,
+        descending: list.descending,
+        pattern: pattern.as_deref(),
+    };
+    let count = count(tx, user, &run).await?;
+    let last = count.div_ceil(list.size).max(1);
+    let number = match list.page {
+        PageNumber::Last => last,
+        PageNumber::Number(number) => number,
+    };
+    match &list.beside {
+        Some(beside) => page_beside(tx, &run, list, (count, number), beside).await,
+        None if number == 0 || number > last => Err(Error::NoSuchPage),
+        None => page_counted(tx, &run, list, (count, number)).await,
+    }
+}
+
+/// What is kept is read; what a search finds must be counted.
+async fn count(tx: &mut Tx<'_>, user: UserId, run: &Run<'_>) -> Result<u64> {
+    match (run.set, run.pattern) {
+        (FileSet::Owned, None) => Ok(users::tree(tx, user).await?.1),
+        _ => pages::count(tx, run).await,
+    }
+}
+
+/// A page whose neighbour's key is known: one look-up, wherever it lies.
+async fn page_beside(
+    tx: &mut Tx<'_>,
+    run: &Run<'_>,
+    list: &List,
+    (count, number): (u64, u64),
+    beside: &Beside,
+) -> Result<ListPage> {
+    let (key, run, backwards) = match beside {
+        Beside::Behind(key) => (key, run.clone(), false),
+        Beside::Before(key) => (key, reversed(run), true),
+    };
+    check_key(key, list.by)?;
+    // One more than is shown tells whether there is another page.
+    let start = Start::Behind(key.clone());
+    let mut files = pages::page(tx, &run, &start, list.size.saturating_add(1)).await?;
+    let more = files.len() as u64 > list.size;
+    files.truncate(usize::try_from(list.size).unwrap_or(usize::MAX));
+    if backwards {
+        files.reverse();
+    }
+    let has_next = more || backwards;
+    Ok(with_neighbours(list, (count, number), files, has_next))
+}
+
+/// A page by its bare number, counted from the nearer end.
+async fn page_counted(
+    tx: &mut Tx<'_>,
+    run: &Run<'_>,
+    list: &List,
+    (count, number): (u64, u64),
+) -> Result<ListPage> {
+    let begin = (number - 1).saturating_mul(list.size);
+    let end = begin.saturating_add(list.size).min(count);
+    let (behind, shown) = (count - end, end - begin);
+    let files = if begin <= behind {
+        pages::page(tx, run, &Start::At(begin), shown).await?
+    } else {
+        let mut files = pages::page(tx, &reversed(run), &Start::At(behind), shown).await?;
+        files.reverse();
+        files
+    };
+    Ok(with_neighbours(list, (count, number), files, behind > 0))
+}
+
+fn with_neighbours(
+    list: &List,
+    (count, number): (u64, u64),
+    files: Vec<File>,
+    has_next: bool,
+) -> ListPage {
+    let key = |file: Option<&File>| file.map(|file| pages::key(file, list.by));
+    let next = has_next.then(|| Cursor {
+        page: number.saturating_add(1),
+        key: key(files.last()).map(Beside::Behind),
+    });
+    let previous = (number > 1).then(|| Cursor {
+        page: number - 1,
+        // The first page is where the list begins, whatever came meanwhile.
+        key: key(files.first()).filter(|_| number > 2).map(Beside::Before),
+    });
+    ListPage { count, files, previous, next }
+}
+
+fn reversed<'a>(run: &Run<'a>) -> Run<'a> {
+    Run { descending: !run.descending, ..run.clone() }
+}

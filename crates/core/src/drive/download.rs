@@ -1,0 +1,94 @@
+//! Downloads: the current version of a file, or a range of it.
+
+use super::Drive;
+use crate::access::{Caller, Right, grant};
+use crate::catalog::files::{self, File};
+use crate::clock::Time;
+use crate::error::Result;
+use crate::id::FileId;
+use crate::vault::seal::DataKey;
+use crate::vault::{ContentReader, StoredContent};
+use bytes::Bytes;
+use std::ops::Range;
+
+/// How often a download asks whether it may go on.
+const RENEW_SECONDS: i64 = 1;
+
+/// A file that may be read, and its content.
+#[derive(Debug)]
+pub struct Download {
+    /// The file.
+    pub file: File,
+    drive: Drive,
+    caller: Caller,
+    content: StoredContent,
+}
+
+/// The bytes of a download, in order.
+#[derive(Debug)]
+pub struct DownloadBody {
+    drive: Drive,
+    caller: Caller,
+    file: FileId,
+    reader: ContentReader,
+    renew: Time,
+}
+
+impl Drive {
+    /// Opens a file for reading, if the caller may.
+    pub async fn download(&self, caller: &Caller, id: FileId) -> Result<Download> {
+        let now = self.now();
+        let input = (caller.clone(), now, id);
+        let (file, content) = self
+            .catalog()
+            .read(&input, |tx, (caller, now, id)| {
+                Box::pin(async move {
+                    let mut file = grant(tx, caller, *now, *id, Right::Read).await?.into_inner();
+                    files::load_shares(tx, &mut file).await?;
+                    let content = files::stored(tx, &file).await?;
+                    Ok((file, content))
+                })
+            })
+            .await?;
+        self.note_use(caller, now);
+        Ok(Download { file, drive: self.clone(), caller: caller.clone(), content })
+    }
+
+    /// The key that a file's content is sealed under. Whoever holds a [`File`] was granted to read it.
+    pub fn data_key(&self, file: &File) -> Result<DataKey> {
+        let context = file.wrap_context()?;
+        self.vault().keys.unwrap(&file.master_key, &context, &file.wrapped_key)
+    }
+}
+
+impl Download {
+    /// Begins to read. `range` lies within the file's size.
+    pub fn read(self, range: Range<u64>) -> Result<DownloadBody> {
+        let key = self.drive.data_key(&self.file)?;
+        let reader = self.drive.vault().read(&self.content, &key, range)?;
+        let renew = self.drive.now().plus_seconds(RENEW_SECONDS);
+        let (drive, caller, file) = (self.drive, self.caller, self.file.id);
+        Ok(DownloadBody { drive, caller, file, reader, renew })
+    }
+}
+
+impl DownloadBody {
+    /// The next verified bytes, `None` at the end. A right that ends, ends a download within about a
+    /// second.
+    pub async fn next(&mut self) -> Result<Option<Bytes>> {
+        let now = self.drive.now();
+        if now >= self.renew {
+            let input = (self.caller.clone(), now, self.file);
+            self.drive
+                .catalog()
+                .read(&input, |tx, (caller, now, file)| {
+                    Box::pin(async move {
+                        grant(tx, caller, *now, *file, Right::Read).await.map(drop)
+                    })
+                })
+                .await?;
+            self.renew = now.plus_seconds(RENEW_SECONDS);
+        }
+        self.reader.next().await
+    }
+}

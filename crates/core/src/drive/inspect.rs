@@ -1,0 +1,199 @@
+//! Looking after the store: every content opened and checked, and a file's stored objects handed out
+//! to be opened elsewhere. For administrators' commands, which ask for no credentials.
+
+use super::Drive;
+use crate::catalog::files::{self, File};
+use crate::error::{Error, Result};
+use crate::id::FileId;
+use crate::vault::seal::{HEADER_LEN, Layout};
+use crate::vault::{Digests, Sealed, StoredContent};
+use aws_lc_rs::digest::{Context, SHA512};
+use bytes::Bytes;
+use std::time::{Duration, Instant};
+
+/// A file whose content does not verify.
+#[derive(Clone, Debug)]
+pub struct Damage {
+    /// The file.
+    pub id: FileId,
+    /// Its name.
+    pub name: String,
+    /// The version's number.
+    pub version: u64,
+    /// What is wrong.
+    pub why: String,
+}
+
+/// How far an inspection is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Checked {
+    /// Versions checked.
+    pub versions: u64,
+    /// Bytes of content read.
+    pub bytes: u64,
+}
+
+/// What an inspection found.
+#[derive(Clone, Debug, Default)]
+pub struct Inspection {
+    /// How much was checked.
+    pub checked: Checked,
+    /// How much there is to check, as counted at the beginning.
+    pub of: Checked,
+    /// Damaged versions.
+    pub damaged: Vec<Damage>,
+    /// Faults that the engine finds in the catalog's own file.
+    pub catalog: Vec<String>,
+    /// Whether the time ran out before everything was checked.
+    pub unfinished: bool,
+}
+
+/// One stored object, as it lies in the store.
+#[derive(Clone, Debug)]
+pub struct StoredObject {
+    /// Its place in the content, from 0.
+    pub ordinal: usize,
+    /// Its name in the store, or `inline`.
+    pub name: String,
+    sealed: Option<Bytes>,
+    size: u64,
+}
+
+impl Drive {
+    /// Opens every version of every file, in the trash too: its wrapped key, every segment's tag,
+    /// its length, its MD5. Tells `progress` of each file; ends early, and says so, when `budget` is
+    /// spent.
+    pub async fn verify(
+        &self,
+        budget: Option<Duration>,
+        mut progress: impl FnMut(&Inspection),
+    ) -> Result<Inspection> {
+        let began = Instant::now();
+        let (versions, bytes) =
+            self.catalog().read(&(), |tx, ()| Box::pin(files::totals(tx))).await?;
+        let of = Checked { versions, bytes };
+        let mut found = Inspection { of, catalog: self.catalog().faults().await?, ..Inspection::default() };
+        let mut behind = (FileId(0), 0);
+        loop {
+            let next = self
+                .catalog()
+                .read(&behind, |tx, (file, number)| {
+                    Box::pin(files::next_version(tx, *file, *number))
+                })
+                .await?;
+            let Some(version) = next else { return Ok(found) };
+            if budget.is_some_and(|budget| began.elapsed() >= budget) {
+                found.unfinished = true;
+                return Ok(found);
+            }
+            behind = (version.id, version.version);
+            if let Err(error) = self.verify_version(&version).await {
+                match error {
+                    Error::Damaged { why } => found.damaged.push(Damage {
+                        id: version.id,
+                        name: version.name.clone(),
+                        version: version.version,
+                        why,
+                    }),
+                    fault => return Err(fault),
+                }
+            }
+            found.checked.versions += 1;
+            found.checked.bytes += version.size;
+            progress(&found);
+        }
+    }
+
+    async fn verify_version(&self, version: &File) -> Result<()> {
+        let key = self.data_key(version)?;
+        let content = self.stored(version).await?;
+        let mut reader = self.vault().read(&content, &key, 0..version.size)?;
+        let mut digests = Digests::new();
+        let mut len = 0;
+        while let Some(bytes) = reader.next().await? {
+            len += bytes.len() as u64;
+            digests.update(&bytes);
+        }
+        let damaged = |why: &str| Err(Error::Damaged { why: why.into() });
+        if len != version.size {
+            return damaged("its length is not what the catalog says");
+        }
+        let digested = digests.finish();
+        if digested.md5 != version.md5 {
+            return damaged("its MD5 is not what the catalog says");
+        }
+        if version.sha512.is_some_and(|known| digested.sha512.is_some_and(|now| now != known)) {
+            return damaged("its SHA-512 is not what the catalog says");
+        }
+        Ok(())
+    }
+
+    /// The SHA-512 of a file's content.
+    pub(crate) async fn sha512_of(&self, file: &File) -> Result<[u8; 64]> {
+        let content = self.stored(file).await?;
+        let mut reader = self.vault().read(&content, &self.data_key(file)?, 0..file.size)?;
+        let mut context = Context::new(&SHA512);
+        while let Some(bytes) = reader.next().await? {
+            context = tokio::task::spawn_blocking(move || {
+                context.update(&bytes);
+                context
+            })
+            .await
+            .map_err(Error::internal)?;
+        }
+        let sha512 = context.finish();
+        Ok(sha512.as_ref().try_into().expect("SHA-512 has 64 bytes"))
+    }
+
+    async fn stored(&self, file: &File) -> Result<StoredContent> {
+        self.catalog().read(file, |tx, file| Box::pin(files::stored(tx, file))).await
+    }
+
+    /// A file by its id, in the trash or not.
+    pub async fn find_file(&self, id: FileId) -> Result<File> {
+        let found = self.catalog().read(&id, |tx, id| Box::pin(files::find_any(tx, *id))).await?;
+        found.ok_or(Error::NotFound)
+    }
+
+    /// The stored objects of a file's current version, in order.
+    pub async fn stored_objects(&self, file: &File) -> Result<Vec<StoredObject>> {
+        Ok(match self.stored(file).await?.sealed {
+            Sealed::Inline(sealed) => {
+                let size = sealed.len() as u64;
+                vec![StoredObject { ordinal: 0, name: "inline".into(), sealed: Some(sealed), size }]
+            }
+            Sealed::Objects(list) => {
+                let object = |(ordinal, object): (usize, &crate::vault::ObjectRef)| {
+                    let layout = Layout::of_plain(object.size).map_err(Error::internal)?;
+                    let (name, size) = (object.blob.to_string(), layout.sealed_len());
+                    Ok(StoredObject { ordinal, name, sealed: None, size })
+                };
+                list.0.iter().enumerate().map(object).collect::<Result<_>>()?
+            }
+        })
+    }
+
+    /// A piece of a stored object as it lies there, sealed, from `offset`; empty at its end.
+    pub async fn read_stored(&self, object: &StoredObject, offset: u64) -> Result<Bytes> {
+        const PIECE: u64 = 1 << 20;
+        debug_assert!(object.size >= HEADER_LEN as u64);
+        let end = object.size.min(offset.saturating_add(PIECE));
+        if offset >= end {
+            return Ok(Bytes::new());
+        }
+        if let Some(sealed) = &object.sealed {
+            let at = |at| usize::try_from(at).map_err(Error::internal);
+            return Ok(sealed.slice(at(offset)?..at(end)?));
+        }
+        let blob = crate::vault::BlobKey::parse(&object.name).ok_or(Error::NotFound)?;
+        let piece = self.vault().blobs.read(&blob, offset..end).await?;
+        piece.ok_or_else(|| Error::Damaged { why: format!("object {blob} is missing or cut short") })
+    }
+}
+
+impl StoredObject {
+    /// Bytes as stored.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+}

@@ -1,0 +1,164 @@
+//! What is done in the background, by one function that a clock and a test call alike: expired
+//! leases, objects that nothing needs, files past their time in the trash, digests still to be made.
+//! Nothing is deleted by age or by listing: only what a committed row names.
+
+use crate::catalog::{contents, files, users};
+use crate::clock::Time;
+use crate::drive::Drive;
+use crate::error::Result;
+use crate::id::FileId;
+
+/// Rows of one unit: short enough to stand in no one's way.
+const CHUNK: i64 = 200;
+
+/// What a sweep does.
+#[derive(Clone, Copy, Debug)]
+pub struct SweepSettings {
+    /// How long a file stays in the trash.
+    pub trash_days: u32,
+}
+
+impl Default for SweepSettings {
+    fn default() -> Self {
+        SweepSettings { trash_days: 30 }
+    }
+}
+
+/// What a sweep did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Leases of writers that are gone.
+    pub leases: u64,
+    /// Files removed from the trash for good.
+    pub purged: u64,
+    /// Objects removed from the store.
+    pub objects: u64,
+    /// Digests made.
+    pub digests: u64,
+}
+
+impl Drive {
+    /// Does everything that is due now. Safe to run at any time, beside anything, and again after a
+    /// crash.
+    pub async fn sweep(&self, settings: SweepSettings) -> Result<Swept> {
+        self.write_token_uses().await?;
+        let now = self.now();
+        let mut swept = Swept::default();
+        swept.leases = self.expire_leases(now).await?;
+        let before = now.plus_seconds(-86_400 * i64::from(settings.trash_days));
+        swept.purged = self.purge_trash(before).await?;
+        swept.objects = self.remove_doomed().await?;
+        swept.digests = self.make_digests().await?;
+        Ok(swept)
+    }
+
+    async fn expire_leases(&self, now: Time) -> Result<u64> {
+        let mut expired = 0;
+        loop {
+            let chunk = self
+                .catalog()
+                .write(now, |tx, now| Box::pin(contents::expire_leases(tx, *now, CHUNK)))
+                .await?;
+            expired += chunk as u64;
+            if chunk == 0 {
+                return Ok(expired);
+            }
+        }
+    }
+
+    async fn purge_trash(&self, before: Time) -> Result<u64> {
+        let mut purged = 0;
+        loop {
+            let chunk = self
+                .catalog()
+                .write((before, self.now()), |tx, (before, now)| {
+                    Box::pin(async move {
+                        let due = files::trashed_before(tx, *before, CHUNK).await?;
+                        for (file, owner) in &due {
+                            users::change_tree(tx, *owner, 0, 0, *now).await?;
+                            for content in files::purge(tx, *file).await? {
+                                contents::release(tx, content, *now).await?;
+                            }
+                        }
+                        Ok(due.len())
+                    })
+                })
+                .await?;
+            purged += chunk as u64;
+            if chunk == 0 {
+                return Ok(purged);
+            }
+        }
+    }
+
+    /// The object goes first, durably, then the row that names it.
+    async fn remove_doomed(&self) -> Result<u64> {
+        let mut removed = 0;
+        loop {
+            let now = self.now();
+            let doomed = self
+                .catalog()
+                .read(&now, |tx, now| Box::pin(contents::doomed(tx, *now, CHUNK)))
+                .await?;
+            if doomed.is_empty() {
+                return Ok(removed);
+            }
+            for blob in &doomed {
+                self.vault().blobs.remove(blob).await?;
+            }
+            removed += doomed.len() as u64;
+            self.catalog()
+                .write(doomed, |tx, doomed| {
+                    Box::pin(async move {
+                        for blob in doomed {
+                            contents::forget_doomed(tx, blob).await?;
+                        }
+                        Ok(())
+                    })
+                })
+                .await?;
+        }
+    }
+
+    async fn make_digests(&self) -> Result<u64> {
+        let mut made = 0;
+        let mut behind = FileId(0);
+        while let Some(file) = self.without_sha512(behind).await? {
+            behind = file.id;
+            match self.make_sha512(&file).await {
+                Ok(()) => made += 1,
+                Err(error) => tracing::error!(file.id = %file.id, %error, "no SHA-512 was made"),
+            }
+        }
+        Ok(made)
+    }
+
+    async fn without_sha512(&self, behind: FileId) -> Result<Option<files::File>> {
+        self.catalog()
+            .read(&behind, |tx, behind| Box::pin(files::without_sha512(tx, *behind)))
+            .await
+    }
+
+    /// Begins the SHA-512 of a content that was too large for it to be made on the way in. What does
+    /// not come to its end here, the sweep makes.
+    pub(crate) fn digest_later(&self, file: &files::File) {
+        if file.sha512.is_some() {
+            return;
+        }
+        let (drive, file) = (self.clone(), file.clone());
+        tokio::spawn(async move {
+            if let Err(error) = drive.make_sha512(&file).await {
+                tracing::warn!(file.id = %file.id, %error, "the SHA-512 is left to the sweep");
+            }
+        });
+    }
+
+    async fn make_sha512(&self, file: &files::File) -> Result<()> {
+        let sha512 = self.sha512_of(file).await?;
+        self.catalog()
+            .write((file.content, sha512), |tx, (content, sha512)| {
+                Box::pin(contents::set_sha512(tx, *content, sha512))
+            })
+            .await
+    }
+}

@@ -1,0 +1,45 @@
+//! Contents: sealed bytes under their own data key, small ones kept in the catalog, larger ones as
+//! objects of a store. The vault knows no users, names or rights, and no SQL.
+//!
+//! In reading order: [`seal`] is the format (pure, no IO), `object` names what is stored, `blobs` is
+//! the store, `writer` and `reader` move bytes through both, `digest` is the lane beside the writer,
+//! `keys` are the master keys.
+
+pub(crate) mod blobs;
+mod digest;
+pub(crate) mod keys;
+mod object;
+mod reader;
+pub mod seal;
+mod writer;
+
+pub(crate) use digest::Digests;
+pub(crate) use object::{BlobKey, ObjectList, ObjectRef, Sealed, StoredContent};
+pub use reader::ContentReader;
+pub(crate) use writer::{ContentWriter, Finished, INLINE_MAX, Taken};
+
+use blobs::Blobs;
+use crate::error::Result;
+use keys::Keyring;
+use seal::DataKey;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// The stored objects and the keys to them.
+#[derive(Debug)]
+pub(crate) struct Vault {
+    pub(crate) blobs: Blobs,
+    pub(crate) keys: Arc<Keyring>,
+}
+
+impl Vault {
+    /// Reads a range of a content.
+    pub(crate) fn read(
+        &self,
+        content: &StoredContent,
+        key: &DataKey,
+        range: Range<u64>,
+    ) -> Result<ContentReader> {
+        ContentReader::new(&self.blobs, content, key, range)
+    }
+}

@@ -1,0 +1,180 @@
+//! One content on its way in: hashed, sealed and stored while it arrives, in constant memory.
+
+use super::blobs::{BlobWriter, Blobs, PART_LEN};
+use super::digest::{DigestLane, Digested};
+use super::object::{BlobKey, ObjectList, ObjectRef, Sealed, StoredContent};
+use super::seal::{ContentId, DataKey, MAX_OBJECT_LEN, Sealer, seal_all};
+use super::{Digests, Vault};
+use crate::error::{Error, Result};
+use bytes::Bytes;
+
+/// The largest content that is kept in the catalog, in bytes.
+pub(crate) const INLINE_MAX: usize = 16 << 10;
+
+/// What became of a chunk.
+pub(crate) enum Taken {
+    /// All of it was taken.
+    All,
+    /// The rest needs a new object first: see [`ContentWriter::begin_object`].
+    NeedsObject,
+}
+
+/// A content that is complete and durable, except for inline bytes, which the catalog makes so.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) content: StoredContent,
+    pub(crate) key: DataKey,
+    pub(crate) digested: Digested,
+}
+
+pub(crate) struct ContentWriter {
+    blobs: Blobs,
+    id: ContentId,
+    key: DataKey,
+    size: u64,
+    stage: Stage,
+    done: Vec<ObjectRef>,
+}
+
+enum Stage {
+    /// Small so far.
+    Inline(Vec<u8>),
+    /// Between objects.
+    Between(DigestLane),
+    Object(DigestLane, Box<OpenObject>),
+}
+
+struct OpenObject {
+    blob: BlobKey,
+    writer: BlobWriter,
+    sealer: Sealer,
+    sealed: Vec<u8>,
+    size: u64,
+}
+
+impl ContentWriter {
+    pub(crate) fn new(vault: &Vault) -> Self {
+        ContentWriter {
+            blobs: vault.blobs.clone(),
+            id: ContentId::random(),
+            key: DataKey::generate(),
+            size: 0,
+            stage: Stage::Inline(Vec::new()),
+            done: Vec::new(),
+        }
+    }
+
+    /// Takes as much of `chunk` from its front as there is room for.
+    pub(crate) async fn write(&mut self, chunk: &mut Bytes) -> Result<Taken> {
+        match &mut self.stage {
+            Stage::Inline(small) if small.len() + chunk.len() <= INLINE_MAX => {
+                small.extend_from_slice(chunk);
+                self.size += chunk.len() as u64;
+                chunk.clear();
+                Ok(Taken::All)
+            }
+            Stage::Inline(_) | Stage::Between(_) => Ok(Taken::NeedsObject),
+            Stage::Object(digests, object) => {
+                let room = MAX_OBJECT_LEN - object.size;
+                let fits = chunk.len().min(usize::try_from(room).unwrap_or(usize::MAX));
+                let piece = chunk.split_to(fits);
+                self.size += piece.len() as u64;
+                digests.update(piece.clone()).await?;
+                object.write(&piece).await?;
+                if !chunk.is_empty() {
+                    self.end_object().await?;
+                    return Ok(Taken::NeedsObject);
+                }
+                Ok(Taken::All)
+            }
+        }
+    }
+
+    /// Goes on in a new object, whose name is committed in the catalog already.
+    pub(crate) async fn begin_object(&mut self, blob: BlobKey) -> Result<()> {
+        let ordinal = u32::try_from(self.done.len()).map_err(Error::internal)?;
+        let writer = self.blobs.create(&blob).await?;
+        let mut sealed = Vec::with_capacity(PART_LEN + PART_LEN / 8);
+        let sealer = Sealer::new(&self.key, self.id, ordinal, &mut sealed);
+        let mut object = Box::new(OpenObject { blob, writer, sealer, sealed, size: 0 });
+        let stage = std::mem::replace(&mut self.stage, Stage::Inline(Vec::new()));
+        let digests = match stage {
+            Stage::Inline(small) => {
+                let digests = DigestLane::start();
+                let small = Bytes::from(small);
+                object.write(&small).await?;
+                digests.update(small).await?;
+                digests
+            }
+            Stage::Between(digests) | Stage::Object(digests, _) => digests,
+        };
+        self.stage = Stage::Object(digests, object);
+        Ok(())
+    }
+
+    /// Ends the content.
+    pub(crate) async fn finish(mut self) -> Result<Finished> {
+        self.end_object().await?;
+        let (sealed, digested) = match self.stage {
+            Stage::Inline(small) => {
+                let mut digests = Digests::new();
+                digests.update(&small);
+                let sealed = seal_all(&self.key, self.id, 0, &small).map_err(Error::internal)?;
+                (Sealed::Inline(sealed.into()), digests.finish())
+            }
+            Stage::Between(digests) | Stage::Object(digests, _) => {
+                (Sealed::Objects(ObjectList(self.done)), digests.finish().await?)
+            }
+        };
+        let content = StoredContent { id: self.id, size: self.size, sealed };
+        Ok(Finished { content, key: self.key, digested })
+    }
+
+    /// Gives the content up; the names of the objects to be removed.
+    pub(crate) async fn discard(self) -> Vec<BlobKey> {
+        let mut blobs: Vec<_> = self.done.into_iter().map(|object| object.blob).collect();
+        if let Stage::Object(_, object) = self.stage {
+            blobs.push(object.blob);
+            if let Err(error) = object.writer.discard().await {
+                tracing::warn!(%error, "an object that was given up is left to the sweep");
+            }
+        }
+        blobs
+    }
+
+    async fn end_object(&mut self) -> Result<()> {
+        let stage = std::mem::replace(&mut self.stage, Stage::Inline(Vec::new()));
+        let Stage::Object(digests, object) = stage else {
+            self.stage = stage;
+            return Ok(());
+        };
+        self.stage = Stage::Between(digests);
+        self.done.push(ObjectRef { blob: object.blob.clone(), size: object.size });
+        object.finish().await
+    }
+}
+
+impl OpenObject {
+    async fn write(&mut self, plain: &[u8]) -> Result<()> {
+        // In pieces, so that the buffer stays near the size of a part whatever a chunk's size is.
+        for piece in plain.chunks(PART_LEN / 8) {
+            self.sealer.push(piece, &mut self.sealed).map_err(Error::internal)?;
+            self.size += piece.len() as u64;
+            if self.sealed.len() >= PART_LEN {
+                let next = Vec::with_capacity(PART_LEN + PART_LEN / 8);
+                self.writer.write(std::mem::replace(&mut self.sealed, next)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn finish(mut self: Box<Self>) -> Result<()> {
+        self.sealer.finish(&mut self.sealed);
+        let last = self.writer.write(self.sealed).await;
+        let ended = match last {
+            Ok(()) => self.writer.finish().await,
+            Err(error) => Err(error),
+        };
+        ended
+    }
+}
