@@ -1,1 +1,3 @@
 //! The domain of Bindery.
+
+pub mod vault;

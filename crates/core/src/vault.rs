@@ -1,0 +1,3 @@
+//! Contents: sealed bytes, their keys and where they lie.
+
+pub mod seal;
