@@ -44,7 +44,9 @@ impl Location {
 
     /// The master key file.
     pub fn key_file(&self) -> PathBuf {
-        self.key_file.clone().unwrap_or_else(|| self.data.join("master.key"))
+        self.key_file
+            .clone()
+            .unwrap_or_else(|| self.data.join("master.key"))
     }
 }
 
@@ -70,7 +72,10 @@ impl Drive {
         let (catalog_file, key_file) = (location.catalog(), location.key_file());
         let known = catalog_file.exists();
         if !location.data.is_dir() {
-            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&location.data)?;
+            std::fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(&location.data)?;
             sync_directory(location.data.parent().unwrap_or(Path::new(".")))?;
         }
         // The key is durable before the first thing that needs it.
@@ -82,8 +87,16 @@ impl Drive {
         let catalog = Catalog::open(&catalog_file, &clock)?;
         sync_directory(&location.data)?;
         let blobs = Blobs::open(&location.data.join("objects"))?;
-        let vault = Vault { blobs, keys: Arc::new(keys) };
-        let drive = Drive(Arc::new(Inner { catalog, vault, clock, tokens_used: Mutex::default() }));
+        let vault = Vault {
+            blobs,
+            keys: Arc::new(keys),
+        };
+        let drive = Drive(Arc::new(Inner {
+            catalog,
+            vault,
+            clock,
+            tokens_used: Mutex::default(),
+        }));
         drive.check_keys().await?;
         Ok(drive)
     }
@@ -121,7 +134,9 @@ impl Drive {
 
     /// Whether there is any user yet.
     pub async fn has_users(&self) -> Result<bool> {
-        self.catalog().read(&(), |tx, ()| Box::pin(users::exist(tx))).await
+        self.catalog()
+            .read(&(), |tx, ()| Box::pin(users::exist(tx)))
+            .await
     }
 
     /// Every key that the catalog knows must be in the key file; a new store's key is made known.
@@ -151,7 +166,11 @@ impl Drive {
     }
 
     fn note_use(&self, caller: &Caller, at: Time) {
-        let mut used = self.0.tokens_used.lock().unwrap_or_else(|poison| poison.into_inner());
+        let mut used = self
+            .0
+            .tokens_used
+            .lock()
+            .unwrap_or_else(|poison| poison.into_inner());
         used.insert(*caller.token_hash(), at);
     }
 }

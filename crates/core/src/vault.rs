@@ -16,10 +16,10 @@ mod writer;
 pub(crate) use digest::Digests;
 pub(crate) use object::{BlobKey, ObjectList, ObjectRef, Sealed, StoredContent};
 pub use reader::ContentReader;
-pub(crate) use writer::{ContentWriter, Finished, INLINE_MAX, Taken};
+pub(crate) use writer::{ContentWriter, Finished, Taken};
 
-use blobs::Blobs;
 use crate::error::Result;
+use blobs::Blobs;
 use keys::Keyring;
 use seal::DataKey;
 use std::ops::Range;

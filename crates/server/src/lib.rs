@@ -1,1 +1,3 @@
-//! The front-ends of Bindery.
+//! The front-ends of Bindery. Each parses its wire, calls one method of the domain, and renders.
+
+pub mod app;

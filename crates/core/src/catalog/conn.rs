@@ -4,7 +4,7 @@ use super::row::{FromRow, Row, Value};
 use super::sql::Sql;
 use crate::error::{Error, Result};
 use futures_util::future::{BoxFuture, FutureExt};
-use rusqlite::{Connection, OpenFlags, Statement, params_from_iter};
+use rusqlite::{Connection, OpenFlags, params_from_iter};
 use std::marker::PhantomData;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
@@ -25,7 +25,10 @@ pub(crate) struct Tx<'tx> {
 
 impl<'tx> Tx<'tx> {
     pub(crate) fn new(conn: &'tx mut Connection) -> Self {
-        Tx { conn, brand: PhantomData }
+        Tx {
+            conn,
+            brand: PhantomData,
+        }
     }
 
     /// All rows.
@@ -51,7 +54,9 @@ impl<'tx> Tx<'tx> {
     ) -> Result<Option<T>> {
         let mut statement = self.prepared(sql)?;
         let mut rows = statement.query(params_from_iter(params))?;
-        rows.next()?.map(|row| T::from_row(&mut Row::new(row))).transpose()
+        rows.next()?
+            .map(|row| T::from_row(&mut Row::new(row)))
+            .transpose()
     }
 
     /// The first row of a statement that always has one.
@@ -78,11 +83,16 @@ impl<'tx> Tx<'tx> {
 
 /// Drives a unit to its end. On SQLite nothing ever waits, so a unit that does is a fault of ours;
 /// so is one that panics, and neither may take the connection with it.
-pub(super) fn drive<T>(conn: &mut Connection, unit: impl FnOnce(&mut Tx<'_>) -> Option<Result<T>>) -> Result<T> {
+pub(super) fn drive<T>(
+    conn: &mut Connection,
+    unit: impl FnOnce(&mut Tx<'_>) -> Option<Result<T>>,
+) -> Result<T> {
     let mut tx = Tx::new(conn);
     match std::panic::catch_unwind(AssertUnwindSafe(|| unit(&mut tx))) {
         Ok(Some(result)) => result,
-        Ok(None) => Err(Error::internal("a unit of work waited for something outside its transaction")),
+        Ok(None) => Err(Error::internal(
+            "a unit of work waited for something outside its transaction",
+        )),
         Err(_) => Err(Error::internal("a unit of work panicked")),
     }
 }
@@ -101,9 +111,12 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection> {
     conn.pragma_update(None, "secure_delete", true)?;
     conn.pragma_update(None, "foreign_keys", true)?;
     conn.pragma_update(None, "journal_size_limit", 64 << 20)?;
-    for (name, wanted) in
-        [("journal_mode", "wal"), ("synchronous", "2"), ("secure_delete", "1"), ("foreign_keys", "1")]
-    {
+    for (name, wanted) in [
+        ("journal_mode", "wal"),
+        ("synchronous", "2"),
+        ("secure_delete", "1"),
+        ("foreign_keys", "1"),
+    ] {
         let found: String = conn.pragma_query_value(None, name, |row| {
             Ok(match row.get_ref(0)? {
                 rusqlite::types::ValueRef::Integer(value) => value.to_string(),

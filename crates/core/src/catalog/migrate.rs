@@ -38,7 +38,8 @@ pub(crate) fn after(version: usize, engine: Engine) -> impl Iterator<Item = Stri
 /// Brings the schema up to this binary's version, in one transaction.
 pub(super) fn migrate(conn: &mut Connection, clock: &Clock) -> Result<()> {
     let tx = conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let version: usize = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let version: u32 = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let version = version as usize;
     if version > MIGRATIONS.len() {
         return Err(Error::Refused(format!(
             "the catalog has schema version {version}, and this binary knows versions up to {}: \
@@ -49,9 +50,12 @@ pub(super) fn migrate(conn: &mut Connection, clock: &Clock) -> Result<()> {
     for migration in after(version, Engine::Sqlite) {
         tx.execute_batch(&migration)?;
     }
-    tx.pragma_update(None, "user_version", MIGRATIONS.len())?;
+    tx.pragma_update(None, "user_version", MIGRATIONS.len() as u32)?;
     if version == 0 {
-        tx.execute("insert into meta (key, value) values ('created', ?1)", [clock.now().0.to_string()])?;
+        tx.execute(
+            "insert into meta (key, value) values ('created', ?1)",
+            [clock.now().0.to_string()],
+        )?;
     }
     tx.commit()?;
     Ok(())

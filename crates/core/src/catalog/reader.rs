@@ -21,7 +21,11 @@ pub(super) struct Readers {
 impl Readers {
     pub(super) fn new(path: &Path) -> Self {
         let path = path.to_owned();
-        Readers { path, idle: Mutex::default(), places: Semaphore::new(CONNECTIONS) }
+        Readers {
+            path,
+            idle: Mutex::default(),
+            places: Semaphore::new(CONNECTIONS),
+        }
     }
 
     pub(super) async fn run<I, T, F>(&self, input: &I, unit: F) -> Result<T>
@@ -30,11 +34,18 @@ impl Readers {
     {
         let _place = self.places.acquire().await.map_err(Error::internal)?;
         off_the_reactor(|| {
-            let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let idle = self
+                .idle
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .pop();
             let mut conn = idle.map_or_else(|| conn::open_reader(&self.path), Ok)?;
             let result = snapshot(&mut conn, |tx| conn::ready(unit(tx, input)));
             if conn.is_autocommit() {
-                self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(conn);
+                self.idle
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(conn);
             }
             result
         })

@@ -31,7 +31,10 @@ macro_rules! sql {
             Ok(text) => text,
             Err(_) => panic!("only ASCII was changed"),
         };
-        $crate::catalog::sql::Sql { text: TEXT, sqlite: SQLITE }
+        $crate::catalog::sql::Sql {
+            text: TEXT,
+            sqlite: SQLITE,
+        }
     }};
 }
 

@@ -79,7 +79,9 @@ impl Drive {
             .catalog()
             .read(&input, |tx, (caller, now, id)| {
                 Box::pin(async move {
-                    let mut file = grant(tx, caller, *now, *id, Right::Read).await?.into_inner();
+                    let mut file = grant(tx, caller, *now, *id, Right::Read)
+                        .await?
+                        .into_inner();
                     files::load_shares(tx, &mut file).await?;
                     Ok(file)
                 })
@@ -95,7 +97,9 @@ impl Drive {
         let input = (caller.clone(), now, list);
         let page = self
             .catalog()
-            .read(&input, |tx, (caller, now, list)| Box::pin(page(tx, caller, *now, list)))
+            .read(&input, |tx, (caller, now, list)| {
+                Box::pin(page(tx, caller, *now, list))
+            })
             .await?;
         self.note_use(caller, now);
         Ok(page)
@@ -104,7 +108,10 @@ impl Drive {
 
 async fn page(tx: &mut Tx<'_>, caller: &Caller, now: Time, list: &List) -> Result<ListPage> {
     let user = identify(tx, caller, now).await?.id;
-    let pattern = list.search.as_deref().map(|text| pages::pattern(&fold(text)));
+    let pattern = list
+        .search
+        .as_deref()
+        .map(|text| pages::pattern(&fold(text)));
     let run = Run {
         user,
         set: list.set,
@@ -192,11 +199,21 @@ fn with_neighbours(
     let previous = (number > 1).then(|| Cursor {
         page: number - 1,
         // The first page is where the list begins, whatever came meanwhile.
-        key: key(files.first()).filter(|_| number > 2).map(Beside::Before),
+        key: key(files.first())
+            .filter(|_| number > 2)
+            .map(Beside::Before),
     });
-    ListPage { count, files, previous, next }
+    ListPage {
+        count,
+        files,
+        previous,
+        next,
+    }
 }
 
 fn reversed<'a>(run: &Run<'a>) -> Run<'a> {
-    Run { descending: !run.descending, ..run.clone() }
+    Run {
+        descending: !run.descending,
+        ..run.clone()
+    }
 }

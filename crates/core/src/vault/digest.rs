@@ -34,7 +34,12 @@ pub(crate) struct Digests {
 impl Digests {
     pub(crate) fn new() -> Self {
         let sha512 = Some(Context::new(&SHA512));
-        Digests { md5: Md5::new(), sha512, text: TextCheck::default(), len: 0 }
+        Digests {
+            md5: Md5::new(),
+            sha512,
+            text: TextCheck::default(),
+            len: 0,
+        }
     }
 
     pub(crate) fn update(&mut self, bytes: &[u8]) {
@@ -51,9 +56,17 @@ impl Digests {
 
     pub(crate) fn finish(self) -> Digested {
         let sha512 = self.sha512.map(|context| {
-            context.finish().as_ref().try_into().expect("SHA-512 has 64 bytes")
+            context
+                .finish()
+                .as_ref()
+                .try_into()
+                .expect("SHA-512 has 64 bytes")
         });
-        Digested { md5: self.md5.finalize().into(), sha512, plain: self.text.finish() }
+        Digested {
+            md5: self.md5.finalize().into(),
+            sha512,
+            plain: self.text.finish(),
+        }
     }
 }
 
@@ -119,7 +132,10 @@ impl DigestLane {
     }
 
     pub(crate) async fn update(&self, chunk: Bytes) -> Result<()> {
-        self.chunks.send(chunk).await.map_err(|_| Error::internal("the digest lane has ended"))
+        self.chunks
+            .send(chunk)
+            .await
+            .map_err(|_| Error::internal("the digest lane has ended"))
     }
 
     pub(crate) async fn finish(self) -> Result<Digested> {
@@ -135,7 +151,9 @@ mod tests {
 
     fn digest_in_pieces(bytes: &[u8], piece: usize) -> Digested {
         let mut digests = Digests::new();
-        bytes.chunks(piece.max(1)).for_each(|piece| digests.update(piece));
+        bytes
+            .chunks(piece.max(1))
+            .for_each(|piece| digests.update(piece));
         digests.finish()
     }
 
@@ -150,7 +168,11 @@ mod tests {
             (b"\xed\xa0\x80", false),
         ] {
             for piece in 1..=bytes.len().max(1) {
-                assert_eq!(digest_in_pieces(bytes, piece).plain, plain, "{bytes:?} by {piece}");
+                assert_eq!(
+                    digest_in_pieces(bytes, piece).plain,
+                    plain,
+                    "{bytes:?} by {piece}"
+                );
             }
         }
     }

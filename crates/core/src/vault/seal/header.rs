@@ -15,6 +15,16 @@ const SEGMENT_LEN_LOG2: u8 = SEGMENT_LEN.ilog2() as u8;
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ContentId(pub [u8; 16]);
 
+impl ContentId {
+    /// A new random id.
+    #[must_use]
+    pub fn random() -> Self {
+        let mut id = [0; 16];
+        fill_random(&mut id);
+        Self(id)
+    }
+}
+
 impl fmt::Debug for ContentId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ContentId(")?;
