@@ -19,6 +19,9 @@ mod sql;
 pub(crate) mod users;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use conn::{Tx, Unit};
 
 use crate::clock::Clock;

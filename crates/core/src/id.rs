@@ -95,7 +95,15 @@ mod tests {
         assert_eq!(vectors, VECTORS);
     }
 
-    const VECTORS: [&str; 7] = ["", "", "", "", "", "", ""];
+    const VECTORS: [&str; 7] = [
+        "zkmlOc",
+        "snBfPY",
+        "ckykLX",
+        "HIIfIn",
+        "AioEdh",
+        "ybGdrz",
+        "jAxDIXzeXfp",
+    ];
 
     #[test]
     fn only_our_own_text_is_an_id() {

@@ -4,7 +4,7 @@ use super::Drive;
 use crate::access::{Caller, Right, grant};
 use crate::catalog::files::{self, File};
 use crate::clock::Time;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::FileId;
 use crate::vault::seal::DataKey;
 use crate::vault::{ContentReader, StoredContent};
@@ -59,6 +59,16 @@ impl Drive {
             caller: caller.clone(),
             content,
         })
+    }
+
+    /// Opens a plain text file for reading, if the caller may.
+    pub async fn text(&self, caller: &Caller, id: FileId) -> Result<Download> {
+        let download = self.download(caller, id).await?;
+        if download.file.plain {
+            Ok(download)
+        } else {
+            Err(Error::NotText)
+        }
     }
 
     /// The key that a file's content is sealed under. Whoever holds a [`File`] was granted to read it.

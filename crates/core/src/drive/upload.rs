@@ -93,7 +93,7 @@ impl Upload {
                 return Err(error);
             }
         };
-        match self.commit(finished, end).await {
+        match make_file(&self.drive, &self.caller, finished, end).await {
             // From here on the objects belong to the file, and a drop must not touch them.
             Ok(file) => {
                 self.leased.clear();
@@ -110,22 +110,6 @@ impl Upload {
                 Err(error)
             }
         }
-    }
-
-    async fn commit(&self, finished: Finished, end: UploadEnd) -> Result<File> {
-        let input = Commit {
-            caller: self.caller.clone(),
-            keys: Arc::clone(&self.drive.vault().keys),
-            now: self.drive.now(),
-            uuid: Uuid::new_v4(),
-            hex: Uuid::now_v7().simple().to_string(),
-            finished,
-            end,
-        };
-        self.drive
-            .catalog()
-            .write(input, |tx, input| Box::pin(commit(tx, input)))
-            .await
     }
 
     async fn extend_leases(&mut self) -> Result<()> {
@@ -175,6 +159,27 @@ impl Drop for Upload {
             runtime.spawn(async move { abandon(&drive, writer, leased).await });
         }
     }
+}
+
+async fn make_file(
+    drive: &Drive,
+    caller: &Caller,
+    finished: Finished,
+    end: UploadEnd,
+) -> Result<File> {
+    let input = Commit {
+        caller: caller.clone(),
+        keys: Arc::clone(&drive.vault().keys),
+        now: drive.now(),
+        uuid: Uuid::new_v4(),
+        hex: Uuid::now_v7().simple().to_string(),
+        finished,
+        end,
+    };
+    drive
+        .catalog()
+        .write(input, |tx, input| Box::pin(commit(tx, input)))
+        .await
 }
 
 async fn lease(drive: &Drive, blob: BlobKey, owner: UserId) -> Result<()> {

@@ -1,4 +1,6 @@
--- Times are microseconds since the Unix epoch, UTC. Booleans are 0 and 1.
+-- Times are microseconds since the Unix epoch, UTC. Booleans are 0 and 1. Users are never deleted, so
+-- what grows with the number of files does not refer to them: an insert that returns its id would look
+-- for children to mend, row by row.
 
 create table meta (
     key {text} primary key,
@@ -51,7 +53,7 @@ create table trees (
 -- its folded key. Size, date and version number of a file are those of its current version.
 create table nodes (
     id {identity},
-    owner bigint not null references users (id),
+    owner bigint not null,
     parent bigint references nodes (id),
     kind bigint not null,
     name {text} not null,
@@ -69,6 +71,7 @@ create table nodes (
     uploaded bigint
 );
 create unique index nodes_by_label on nodes (parent, label_key) where trashed is null;
+create index nodes_by_parent on nodes (parent);
 create index files_by_date on nodes (owner, uploaded, id) where kind = 1 and trashed is null;
 create index files_by_name on nodes (owner, name, id) where kind = 1 and trashed is null;
 create index files_by_size on nodes (owner, size, id) where kind = 1 and trashed is null;
@@ -106,7 +109,7 @@ create table versions (
     md5 {bytes} not null,
     plain bigint not null,
     created bigint not null,
-    created_by bigint not null references users (id),
+    created_by bigint not null,
     master_key {text} not null references master_keys (id),
     wrapped_key {bytes} not null,
     primary key (file, number)
@@ -126,7 +129,7 @@ create index shares_with_user on shares (user_id, node);
 -- An object that is being written, and until when its writer may take.
 create table pending (
     blob {text} primary key,
-    owner bigint not null references users (id),
+    owner bigint not null,
     lease bigint not null
 );
 create index pending_by_lease on pending (lease);

@@ -1,0 +1,72 @@
+//! The catalog from inside: every statement on both engines, the plans of those that must not scan,
+//! and the group-commit writer under units that fail, panic or wait.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod plans;
+mod postgres;
+mod writer;
+
+use super::conn::Tx;
+use super::sql::Sql;
+use super::{Catalog, contents, files, meta, pages, shares, users};
+use crate::clock::{Clock, Time};
+use tempfile::TempDir;
+
+/// Every statement, by name.
+fn statements() -> Vec<(String, Sql)> {
+    let modules = [
+        contents::ALL,
+        files::ALL,
+        meta::ALL,
+        pages::ALL,
+        shares::ALL,
+        users::ALL,
+    ];
+    let named = modules
+        .into_iter()
+        .flatten()
+        .map(|(name, Sql { text, sqlite })| (String::from(*name), Sql { text, sqlite }));
+    named.chain(pages::all()).collect()
+}
+
+fn catalog() -> (TempDir, Catalog) {
+    let directory = tempfile::tempdir().unwrap();
+    let clock = Clock::fixed(Time(1_000_000));
+    let catalog = Catalog::open(&directory.path().join("catalog.db"), &clock).unwrap();
+    (directory, catalog)
+}
+
+#[tokio::test]
+async fn sqlite_prepares_every_statement() {
+    let (_directory, catalog) = catalog();
+    let prepare = |tx: &mut Tx<'_>| {
+        for (name, sql) in statements() {
+            let prepared = tx.engine().prepare(sql.sqlite);
+            assert!(prepared.is_ok(), "{name}: {prepared:?}");
+        }
+    };
+    catalog
+        .read(&(), |tx, ()| {
+            prepare(tx);
+            Box::pin(async { Ok(()) })
+        })
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused() {
+    let (directory, catalog) = catalog();
+    drop(catalog);
+    let path = directory.path().join("catalog.db");
+    rusqlite::Connection::open(&path)
+        .unwrap()
+        .pragma_update(None, "user_version", 99)
+        .unwrap();
+    let refused = Catalog::open(&path, &Clock::System).unwrap_err();
+    assert!(
+        refused.to_string().contains("schema version 99"),
+        "{refused}"
+    );
+}
