@@ -1,1 +1,3 @@
 //! The front-ends of Bindery.
+
+pub mod http;
