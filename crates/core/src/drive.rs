@@ -26,7 +26,7 @@ use crate::vault::keys::Keyring;
 use std::collections::HashMap;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Where a store is.
 #[derive(Clone, Debug)]
@@ -170,7 +170,7 @@ impl Drive {
             .0
             .tokens_used
             .lock()
-            .unwrap_or_else(|poison| poison.into_inner());
+            .unwrap_or_else(PoisonError::into_inner);
         used.insert(*caller.token_hash(), at);
     }
 }

@@ -43,13 +43,13 @@ impl Drive {
     pub async fn sweep(&self, settings: SweepSettings) -> Result<Swept> {
         self.write_token_uses().await?;
         let now = self.now();
-        let mut swept = Swept::default();
-        swept.leases = self.expire_leases(now).await?;
         let before = now.plus_seconds(-86_400 * i64::from(settings.trash_days));
-        swept.purged = self.purge_trash(before).await?;
-        swept.objects = self.remove_doomed().await?;
-        swept.digests = self.make_digests().await?;
-        Ok(swept)
+        Ok(Swept {
+            leases: self.expire_leases(now).await?,
+            purged: self.purge_trash(before).await?,
+            objects: self.remove_doomed().await?,
+            digests: self.make_digests().await?,
+        })
     }
 
     async fn expire_leases(&self, now: Time) -> Result<u64> {

@@ -1,7 +1,13 @@
 //! The routes of every front-end, over one store.
 
+use crate::rescale;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use bindery_core::Drive;
 use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::http::body::RateFloor;
 
 /// What the front-ends are told by the operator.
 #[derive(Clone, Debug, Default)]
@@ -10,10 +16,25 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// Peers whose `X-Forwarded-Proto` and `X-Forwarded-Host` are believed.
     pub trusted_proxies: Vec<IpAddr>,
+    /// How slowly a request body may come.
+    pub rate_floor: RateFloor,
+}
+
+/// What every handler has: the store and the settings.
+#[derive(Clone, Debug)]
+pub(crate) struct App {
+    pub(crate) drive: Drive,
+    pub(crate) settings: Arc<Settings>,
 }
 
 /// The routes of every front-end.
-pub fn app(drive: Drive, settings: Settings) -> axum::Router {
-    let _ = (drive, settings);
-    axum::Router::new()
+pub fn app(drive: Drive, settings: Settings) -> Router {
+    let app = App {
+        drive,
+        settings: Arc::new(settings),
+    };
+    // Bodies are limited where they are read, since an upload has no limit of its own.
+    rescale::routes()
+        .layer(DefaultBodyLimit::disable())
+        .with_state(app)
 }

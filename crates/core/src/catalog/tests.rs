@@ -1,8 +1,6 @@
 //! The catalog from inside: every statement on both engines, the plans of those that must not scan,
 //! and the group-commit writer under units that fail, panic or wait.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 mod plans;
 mod postgres;
 mod writer;

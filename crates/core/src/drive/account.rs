@@ -14,6 +14,7 @@ use argon2::password_hash::PasswordHasher as _;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use std::collections::HashMap;
+use std::sync::PoisonError;
 
 /// Scanners for leaked secrets find tokens by this.
 const TOKEN_PREFIX: &str = "bindery_";
@@ -190,7 +191,7 @@ impl Drive {
                 .0
                 .tokens_used
                 .lock()
-                .unwrap_or_else(|poison| poison.into_inner());
+                .unwrap_or_else(PoisonError::into_inner);
             std::mem::take(&mut *used)
         };
         if used.is_empty() {

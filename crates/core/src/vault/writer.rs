@@ -190,13 +190,15 @@ impl OpenObject {
         Ok(())
     }
 
-    async fn finish(mut self: Box<Self>) -> Result<()> {
-        self.sealer.finish(&mut self.sealed);
-        let last = self.writer.write(self.sealed).await;
-        let ended = match last {
-            Ok(()) => self.writer.finish().await,
-            Err(error) => Err(error),
-        };
-        ended
+    async fn finish(self: Box<Self>) -> Result<()> {
+        let OpenObject {
+            mut writer,
+            sealer,
+            mut sealed,
+            ..
+        } = *self;
+        sealer.finish(&mut sealed);
+        writer.write(sealed).await?;
+        writer.finish().await
     }
 }

@@ -88,7 +88,6 @@ pub fn seal_all(
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use crate::vault::seal::MAX_OBJECT_LEN;

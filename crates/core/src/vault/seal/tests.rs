@@ -1,8 +1,6 @@
 //! The promises of the format: what was sealed opens, in whole and in part; anything else does not;
 //! an independent implementation agrees; and the stored vectors stay valid for ever.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 mod layout;
 mod oracle;
 mod refuse;

@@ -1,0 +1,109 @@
+//! A file's content as an answer: ranges, conditions, and headers under which no browser runs what
+//! somebody uploaded.
+
+use super::conditional::{Precondition, Validators, evaluate, range_applies};
+use super::disposition::{Disposition, content_disposition, content_type};
+use super::range::ByteRange;
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use bindery_core::{Download, DownloadBody, Error, File};
+use bytes::Bytes;
+use futures_util::stream::{BoxStream, StreamExt as _, try_unfold};
+use http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LAST_MODIFIED, RANGE, X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use std::time::{Duration, UNIX_EPOCH};
+
+/// Answers a GET or HEAD for a file's content (RFC 9110): 200, 206, 304, 412 or 416.
+pub(crate) async fn respond(
+    method: &Method,
+    request: &HeaderMap,
+    download: Download,
+) -> Result<Response, Error> {
+    let file = &download.file;
+    let size = file.size;
+    let etag = format!("{}-{}", file.id.letters(), file.version);
+    let modified = u64::try_from(file.uploaded.seconds()).unwrap_or(0);
+    let validators = Validators {
+        etag: &etag,
+        last_modified_seconds: Some(modified),
+    };
+    let mut headers = validator_headers(&etag, modified);
+    match evaluate(method, request, validators) {
+        Precondition::Proceed => {}
+        Precondition::NotModified => {
+            return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
+        }
+        Precondition::Failed => {
+            return Ok((StatusCode::PRECONDITION_FAILED, headers).into_response());
+        }
+    }
+    let wanted = match request.get(RANGE) {
+        Some(range) if range_applies(request, validators) => {
+            ByteRange::parse(range.as_bytes(), size)
+        }
+        _ => ByteRange::Whole,
+    };
+    add_content_headers(&mut headers, file);
+    let (status, range) = match wanted {
+        ByteRange::Whole => (StatusCode::OK, 0..size),
+        ByteRange::Part(range) => {
+            let text = format!("bytes {}-{}/{size}", range.start, range.end - 1);
+            headers.insert(CONTENT_RANGE, ascii(text));
+            (StatusCode::PARTIAL_CONTENT, range)
+        }
+        ByteRange::Unsatisfiable => {
+            headers.insert(CONTENT_RANGE, ascii(format!("bytes */{size}")));
+            headers.remove(CONTENT_TYPE);
+            headers.remove(CONTENT_DISPOSITION);
+            return Ok((StatusCode::RANGE_NOT_SATISFIABLE, headers).into_response());
+        }
+    };
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(range.end - range.start));
+    if method == Method::HEAD {
+        return Ok((status, headers, Body::empty()).into_response());
+    }
+    let mut body = download.read(range)?;
+    // The first piece is verified before the status is sent.
+    let first = body.next().await?;
+    Ok((status, headers, Body::from_stream(stream(first, body))).into_response())
+}
+
+fn validator_headers(etag: &str, modified: u64) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    let modified = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(modified));
+    headers.insert(ETAG, ascii(format!("\"{etag}\"")));
+    headers.insert(LAST_MODIFIED, ascii(modified));
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers
+}
+
+fn add_content_headers(headers: &mut HeaderMap, file: &File) {
+    let media_type = content_type(&file.name).media_type;
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    headers.insert(
+        CONTENT_DISPOSITION,
+        content_disposition(Disposition::Attachment, &file.name),
+    );
+    let policy = HeaderValue::from_static("sandbox; default-src 'none'");
+    headers.insert(CONTENT_SECURITY_POLICY, policy);
+}
+
+fn ascii(text: String) -> HeaderValue {
+    HeaderValue::try_from(text).expect("digits, letters and punctuation are header text")
+}
+
+fn stream(first: Option<Bytes>, body: DownloadBody) -> BoxStream<'static, Result<Bytes, Error>> {
+    try_unfold((first, body), |(first, mut body)| async move {
+        let piece = match first {
+            Some(piece) => Some(piece),
+            None => body.next().await?,
+        };
+        Ok(piece.map(|piece| (piece, (None, body))))
+    })
+    .boxed()
+}

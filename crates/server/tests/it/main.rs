@@ -1,0 +1,6 @@
+//! The front-ends through their router, on a real store with a clock that stands still.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod rescale;
+mod world;

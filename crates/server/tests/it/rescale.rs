@@ -1,0 +1,3 @@
+//! The Rescale files dialect, call by call.
+
+mod story;

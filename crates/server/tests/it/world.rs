@@ -1,0 +1,211 @@
+//! A store in a temporary directory, its users, and the router over it.
+
+use axum::body::{Body, Bytes};
+use bindery_core::{Clock, Drive, Location, NewUser, Time};
+use bindery_server::app::{Settings, app};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::BodyExt as _;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+use tower::ServiceExt as _;
+
+/// 2026-01-02T03:04:05.678901Z.
+pub(crate) const NOW: Time = Time(1_767_323_045_678_901);
+
+pub(crate) struct World {
+    pub(crate) drive: Drive,
+    pub(crate) directory: TempDir,
+    settings: Settings,
+}
+
+/// A user and a token of theirs.
+#[derive(Clone)]
+pub(crate) struct Person {
+    pub(crate) email: String,
+    pub(crate) token: String,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let location = Location {
+            data: directory.path().join("data"),
+            key_file: None,
+        };
+        let drive = Drive::open(&location, Clock::fixed(NOW)).await.unwrap();
+        World {
+            drive,
+            directory,
+            settings: Settings::default(),
+        }
+    }
+
+    pub(crate) async fn person(&self, login: &str) -> Person {
+        let email = format!("{login}@example.com");
+        let user = NewUser {
+            login: login.into(),
+            email: email.clone(),
+            name: String::new(),
+            password: "a password".into(),
+            admin: false,
+        };
+        self.drive.add_user(user).await.unwrap();
+        let token = self
+            .drive
+            .create_token(login, "test", None)
+            .await
+            .unwrap()
+            .secret;
+        Person { email, token }
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let response = app(self.drive.clone(), self.settings.clone())
+            .oneshot(request)
+            .await
+            .unwrap();
+        let (parts, body) = response.into_parts();
+        let body = body
+            .collect()
+            .await
+            .map(http_body_util::Collected::to_bytes);
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: body.unwrap_or_default(),
+        }
+    }
+
+    /// Every object and temporary file in the store.
+    pub(crate) fn objects(&self) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        walk(&self.directory.path().join("data/objects"), &mut found);
+        found.sort();
+        found
+    }
+}
+
+fn walk(directory: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            walk(&path, found);
+        } else {
+            found.push(path);
+        }
+    }
+}
+
+impl Person {
+    /// A request with this person's token.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        RequestBuilder(
+            Request::builder()
+                .method(method)
+                .uri(path)
+                .header(HOST, "files.example")
+                .header(AUTHORIZATION, format!("Token {}", self.token)),
+        )
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Request<Body> {
+        self.request(Method::GET, path).empty()
+    }
+
+    /// A form with one file, as `requests` sends it.
+    pub(crate) fn upload(&self, name: &str, content: &[u8]) -> Request<Body> {
+        self.request(Method::POST, "/api/v2/files/contents/")
+            .form(&[Part::file(name, content)])
+    }
+}
+
+/// A request that is being put together.
+pub(crate) struct RequestBuilder(http::request::Builder);
+
+impl RequestBuilder {
+    pub(crate) fn header(self, name: &str, value: &str) -> Self {
+        RequestBuilder(self.0.header(name, value))
+    }
+
+    pub(crate) fn empty(self) -> Request<Body> {
+        self.0.body(Body::empty()).unwrap()
+    }
+
+    pub(crate) fn body(self, content_type: &str, body: impl Into<Body>) -> Request<Body> {
+        self.0
+            .header(CONTENT_TYPE, content_type)
+            .body(body.into())
+            .unwrap()
+    }
+
+    pub(crate) fn json(self, json: &Value) -> Request<Body> {
+        self.body("application/json", json.to_string())
+    }
+
+    pub(crate) fn form(self, parts: &[Part]) -> Request<Body> {
+        self.body("multipart/form-data; boundary=XX", form(parts))
+    }
+}
+
+/// A part of a form: its head, and its content.
+pub(crate) struct Part(pub(crate) String, pub(crate) Vec<u8>);
+
+impl Part {
+    pub(crate) fn file(name: &str, content: &[u8]) -> Self {
+        let head = format!("Content-Disposition: form-data; name=\"file\"; filename=\"{name}\"");
+        Part(head, content.to_vec())
+    }
+
+    pub(crate) fn field(name: &str, value: &str) -> Self {
+        let head = format!("Content-Disposition: form-data; name=\"{name}\"");
+        Part(head, value.as_bytes().to_vec())
+    }
+}
+
+/// The bytes of a form whose boundary is `XX`.
+pub(crate) fn form(parts: &[Part]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for Part(head, content) in parts {
+        body.extend_from_slice(format!("--XX\r\n{head}\r\n\r\n").as_bytes());
+        body.extend_from_slice(content);
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(b"--XX--\r\n");
+    body
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {} {:?}", self.status, self.body))
+    }
+
+    /// The JSON of an answer that must have this status.
+    #[track_caller]
+    pub(crate) fn expect(&self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{:?}", self.body);
+        self.json()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+/// Bytes that do not repeat within a segment.
+pub(crate) fn bytes(len: usize) -> Vec<u8> {
+    (0..len).map(|i| ((i * 31 + i / 251) % 251) as u8).collect()
+}
