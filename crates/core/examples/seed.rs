@@ -1,0 +1,42 @@
+//! Fills a store with many small files of one user, to see what a request costs beside a million of
+//! them: `cargo run --release -p bindery-core --example seed -- DATA LOGIN FILES`.
+
+use bindery_core::{Caller, Clock, Drive, Location, Name, Result, UploadEnd};
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use std::path::PathBuf;
+
+const AT_ONCE: usize = 256;
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [data, login, files] = &arguments[..] else {
+        eprintln!("usage: seed DATA LOGIN FILES");
+        std::process::exit(2);
+    };
+    let files: u64 = files.parse().expect("FILES is a number");
+    let location = Location { data: PathBuf::from(data), key_file: None };
+    let drive = Drive::open(&location, Clock::System).await?;
+    let token = drive.create_token(login, "seed", None).await?;
+    let caller = Caller::with_token(&token.secret);
+    stream::iter(0..files)
+        .map(|number| put(&drive, &caller, number))
+        .buffer_unordered(AT_ONCE)
+        .try_for_each(|number| async move {
+            if number % 100_000 == 0 {
+                println!("{number}");
+            }
+            Ok(())
+        })
+        .await?;
+    println!("{files} files; the token is {}", token.secret);
+    Ok(())
+}
+
+async fn put(drive: &Drive, caller: &Caller, number: u64) -> Result<u64> {
+    let mut upload = drive.upload(caller).await?;
+    upload.write(format!("file {number}\n").into()).await?;
+    let name = Name::parse(&format!("case-{:04}-step-{number:07}.dat", number % 997))?;
+    upload.finish(UploadEnd { name, type_id: None }).await?;
+    Ok(number)
+}
