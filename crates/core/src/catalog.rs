@@ -55,7 +55,17 @@ impl Catalog {
         T: Send,
         F: for<'a, 'tx> Fn(&'a mut Tx<'tx>, &'a I) -> Unit<'a, T>,
     {
-        self.readers.run(input, unit).await
+        self.readers.run(false, input, unit).await
+    }
+
+    /// As [`Catalog::read`], for a unit that looks at many rows.
+    pub(crate) async fn scan<I, T, F>(&self, input: &I, unit: F) -> Result<T>
+    where
+        I: Sync,
+        T: Send,
+        F: for<'a, 'tx> Fn(&'a mut Tx<'tx>, &'a I) -> Unit<'a, T>,
+    {
+        self.readers.run(true, input, unit).await
     }
 
     /// Runs a unit that writes; when this returns `Ok`, it is durable.
@@ -74,7 +84,7 @@ impl Catalog {
     /// The engine's own check of its file: a line for each fault, none when it is sound.
     pub(crate) async fn faults(&self) -> Result<Vec<String>> {
         self.readers
-            .run(&(), |tx, ()| Box::pin(async move { integrity::faults(tx) }))
+            .run(true, &(), |tx, ()| Box::pin(async move { integrity::faults(tx) }))
             .await
     }
 }

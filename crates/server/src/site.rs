@@ -42,7 +42,7 @@ fn of_request(parts: &Parts, settings: &Settings) -> String {
             .extensions
             .get::<Scheme>()
             .copied()
-            .unwrap_or_default()
+            .unwrap_or(Scheme::Http)
             .as_str(),
     };
     let host = forwarded("x-forwarded-host")

@@ -5,7 +5,7 @@ use super::conn::{self, Tx, Unit};
 use crate::error::{Error, Result};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::Semaphore;
 
@@ -28,27 +28,24 @@ impl Readers {
         }
     }
 
-    pub(super) async fn run<I, T, F>(&self, input: &I, unit: F) -> Result<T>
+    /// Runs a unit on this thread. Of a `long` one the runtime is told, so that it lets others run
+    /// elsewhere; that costs more than a point query.
+    pub(super) async fn run<I, T, F>(&self, long: bool, input: &I, unit: F) -> Result<T>
     where
         F: for<'a, 'tx> Fn(&'a mut Tx<'tx>, &'a I) -> Unit<'a, T>,
     {
         let _place = self.places.acquire().await.map_err(Error::internal)?;
-        off_the_reactor(|| {
-            let idle = self
-                .idle
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .pop();
-            let mut conn = idle.map_or_else(|| conn::open_reader(&self.path), Ok)?;
-            let result = snapshot(&mut conn, |tx| conn::ready(unit(tx, input)));
-            if conn.is_autocommit() {
-                self.idle
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push(conn);
-            }
-            result
-        })
+        let mut conn = self.idle().pop().map_or_else(|| conn::open_reader(&self.path), Ok)?;
+        let mut work = || snapshot(&mut conn, |tx| conn::ready(unit(tx, input)));
+        let result = if long { busy(work) } else { work() };
+        if conn.is_autocommit() {
+            self.idle().push(conn);
+        }
+        result
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -63,8 +60,7 @@ fn snapshot<T>(
     result
 }
 
-/// Tells a multi-threaded runtime that this thread may be busy for a while.
-fn off_the_reactor<T>(work: impl FnOnce() -> T) -> T {
+fn busy<T>(work: impl FnOnce() -> T) -> T {
     match Handle::try_current().map(|handle| handle.runtime_flavor()) {
         Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
         _ => work(),

@@ -11,6 +11,9 @@ use crate::error::{Error, Result};
 use crate::id::{FileId, UserId};
 use crate::name::fold;
 
+/// Files on a page from which on it takes long enough to let others run elsewhere.
+const LONG_PAGE: u64 = 500;
+
 /// Which page a caller asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PageNumber {
@@ -94,20 +97,21 @@ impl Drive {
     /// A page of the files that the caller owns, or that others share with the caller.
     pub async fn list(&self, caller: &Caller, list: List) -> Result<ListPage> {
         let now = self.now();
+        let long = list.search.is_some() || list.size > LONG_PAGE;
         let input = (caller.clone(), now, list);
-        let page = self
-            .catalog()
-            .read(&input, |tx, (caller, now, list)| {
-                Box::pin(page(tx, caller, *now, list))
-            })
-            .await?;
+        let page = if long {
+            self.catalog().scan(&input, |tx, input| Box::pin(page(tx, input))).await?
+        } else {
+            self.catalog().read(&input, |tx, input| Box::pin(page(tx, input))).await?
+        };
         self.note_use(caller, now);
         Ok(page)
     }
 }
 
-async fn page(tx: &mut Tx<'_>, caller: &Caller, now: Time, list: &List) -> Result<ListPage> {
-    let user = identify(tx, caller, now).await?.id;
+async fn page(tx: &mut Tx<'_>, input: &(Caller, Time, List)) -> Result<ListPage> {
+    let (caller, now, list) = input;
+    let user = identify(tx, caller, *now).await?.id;
     let pattern = list
         .search
         .as_deref()

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 /// How much is handed to the store at once, in bytes.
-pub(crate) const PART_LEN: usize = 1 << 20;
+pub(crate) const PART_LEN: usize = 256 << 10;
 /// Parts on their way to the store; with these an upload holds about three parts in memory.
 const PARTS_IN_FLIGHT: usize = 2;
 

@@ -1,17 +1,16 @@
 //! The lane beside the writer: MD5, SHA-512 of what is not too large, and whether the content is
-//! plain text. MD5 is the slowest step of an upload, so for larger contents it has its own thread.
+//! plain text. MD5 is the slowest step of an upload, so larger contents are hashed on another thread.
 
 use crate::error::{Error, Result};
 use aws_lc_rs::digest::{Context, SHA512};
 use bytes::Bytes;
 use md5::{Digest, Md5};
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 /// Above this many bytes SHA-512 is not computed while a content arrives, but in a job after it.
 const SHA512_INLINE_MAX: u64 = 64 << 20;
-/// Chunks between the network and this lane.
-const CHUNKS_WAITING: usize = 16;
+/// How much is hashed at once, in bytes: enough that the hop to another thread does not count.
+const BATCH_LEN: usize = 256 << 10;
 
 /// What is known of a whole content.
 #[derive(Clone, Debug)]
@@ -111,36 +110,52 @@ impl TextCheck {
     }
 }
 
-/// [`Digests`] on a thread of its own.
-#[derive(Debug)]
+/// [`Digests`] beside the writer: while one batch is hashed on another thread, the next is gathered.
+/// No thread waits for a slow sender.
 pub(crate) struct DigestLane {
-    chunks: mpsc::Sender<Bytes>,
-    digests: JoinHandle<Digested>,
+    gathered: Vec<Bytes>,
+    gathered_len: usize,
+    at_work: Option<JoinHandle<Digests>>,
+    /// Between batches.
+    at_rest: Option<Digests>,
 }
 
 impl DigestLane {
-    pub(crate) fn start() -> Self {
-        let (chunks, mut waiting) = mpsc::channel::<Bytes>(CHUNKS_WAITING);
-        let digests = tokio::task::spawn_blocking(move || {
-            let mut digests = Digests::new();
-            while let Some(chunk) = waiting.blocking_recv() {
-                digests.update(&chunk);
-            }
-            digests.finish()
-        });
-        DigestLane { chunks, digests }
+    pub(crate) fn new() -> Self {
+        let at_rest = Some(Digests::new());
+        DigestLane { gathered: Vec::new(), gathered_len: 0, at_work: None, at_rest }
     }
 
-    pub(crate) async fn update(&self, chunk: Bytes) -> Result<()> {
-        self.chunks
-            .send(chunk)
-            .await
-            .map_err(|_| Error::internal("the digest lane has ended"))
+    pub(crate) async fn update(&mut self, chunk: Bytes) -> Result<()> {
+        self.gathered_len += chunk.len();
+        self.gathered.push(chunk);
+        if self.gathered_len >= BATCH_LEN { self.hash().await } else { Ok(()) }
     }
 
-    pub(crate) async fn finish(self) -> Result<Digested> {
-        drop(self.chunks);
-        self.digests.await.map_err(Error::internal)
+    pub(crate) async fn finish(mut self) -> Result<Digested> {
+        self.hash().await?;
+        Ok(self.rest().await?.finish())
+    }
+
+    /// Sends what is gathered to a thread, behind the batch before it.
+    async fn hash(&mut self) -> Result<()> {
+        let mut digests = self.rest().await?;
+        let batch = std::mem::take(&mut self.gathered);
+        self.gathered_len = 0;
+        self.at_work = Some(tokio::task::spawn_blocking(move || {
+            batch.iter().for_each(|chunk| digests.update(chunk));
+            digests
+        }));
+        Ok(())
+    }
+
+    async fn rest(&mut self) -> Result<Digests> {
+        if let Some(at_work) = &mut self.at_work {
+            let digests = at_work.await.map_err(Error::internal)?;
+            self.at_work = None;
+            return Ok(digests);
+        }
+        self.at_rest.take().ok_or_else(|| Error::internal("a digest lane was used behind a failure"))
     }
 }
 

@@ -14,7 +14,7 @@ use std::ops::Range;
 use tokio::task::JoinHandle;
 
 /// Plaintext that is fetched and opened at once, in bytes.
-const WINDOW: u64 = 16 * SEGMENT_LEN as u64;
+const WINDOW: u64 = 4 * SEGMENT_LEN as u64;
 
 /// A range of a content, in order.
 #[derive(Debug)]

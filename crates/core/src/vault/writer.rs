@@ -106,7 +106,7 @@ impl ContentWriter {
         let stage = std::mem::replace(&mut self.stage, Stage::Inline(Vec::new()));
         let digests = match stage {
             Stage::Inline(small) => {
-                let digests = DigestLane::start();
+                let mut digests = DigestLane::new();
                 let small = Bytes::from(small);
                 object.write(&small).await?;
                 digests.update(small).await?;
