@@ -84,7 +84,9 @@ impl Catalog {
     /// The engine's own check of its file: a line for each fault, none when it is sound.
     pub(crate) async fn faults(&self) -> Result<Vec<String>> {
         self.readers
-            .run(true, &(), |tx, ()| Box::pin(async move { integrity::faults(tx) }))
+            .run(true, &(), |tx, ()| {
+                Box::pin(async move { integrity::faults(tx) })
+            })
             .await
     }
 }

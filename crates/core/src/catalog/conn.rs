@@ -5,7 +5,10 @@ use super::sql::Sql;
 use crate::error::{Error, Result};
 use futures_util::future::{BoxFuture, FutureExt};
 use rusqlite::{Connection, OpenFlags, params_from_iter};
+use std::fs::OpenOptions;
+use std::io::ErrorKind::AlreadyExists;
 use std::marker::PhantomData;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::time::Duration;
@@ -104,6 +107,17 @@ pub(super) fn ready<T>(future: Unit<'_, T>) -> Option<Result<T>> {
 
 /// A connection that writes, with every setting that durability rests on asserted.
 pub(super) fn open_writer(path: &Path) -> Result<Connection> {
+    // The engine would let others read a new file; its journals take over the mode of this one. One
+    // that is there is not opened: to close it would give up the engine's locks in this process.
+    let new = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
+    match new {
+        Err(error) if error.kind() != AlreadyExists => return Err(error.into()),
+        _ => {}
+    }
     let conn = Connection::open(path)?;
     configure(&conn)?;
     conn.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get::<_, String>(0))?;

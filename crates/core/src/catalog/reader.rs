@@ -35,7 +35,10 @@ impl Readers {
         F: for<'a, 'tx> Fn(&'a mut Tx<'tx>, &'a I) -> Unit<'a, T>,
     {
         let _place = self.places.acquire().await.map_err(Error::internal)?;
-        let mut conn = self.idle().pop().map_or_else(|| conn::open_reader(&self.path), Ok)?;
+        let mut conn = self
+            .idle()
+            .pop()
+            .map_or_else(|| conn::open_reader(&self.path), Ok)?;
         let mut work = || snapshot(&mut conn, |tx| conn::ready(unit(tx, input)));
         let result = if long { busy(work) } else { work() };
         if conn.is_autocommit() {

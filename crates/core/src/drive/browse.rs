@@ -100,9 +100,13 @@ impl Drive {
         let long = list.search.is_some() || list.size > LONG_PAGE;
         let input = (caller.clone(), now, list);
         let page = if long {
-            self.catalog().scan(&input, |tx, input| Box::pin(page(tx, input))).await?
+            self.catalog()
+                .scan(&input, |tx, input| Box::pin(page(tx, input)))
+                .await?
         } else {
-            self.catalog().read(&input, |tx, input| Box::pin(page(tx, input))).await?
+            self.catalog()
+                .read(&input, |tx, input| Box::pin(page(tx, input)))
+                .await?
         };
         self.note_use(caller, now);
         Ok(page)

@@ -12,6 +12,7 @@ use object_store::{
 };
 use std::io::ErrorKind::NotFound;
 use std::ops::Range;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -31,7 +32,7 @@ impl Blobs {
     /// Opens the store in `root`, making it and its 256 folders on first use.
     pub(crate) fn open(root: &Path) -> Result<Self> {
         if !root.is_dir() {
-            std::fs::create_dir(root)?;
+            std::fs::DirBuilder::new().mode(0o700).create(root)?;
             for folder in 0..=0xff {
                 std::fs::create_dir(root.join(format!("{folder:02x}")))?;
             }

@@ -123,13 +123,22 @@ pub(crate) struct DigestLane {
 impl DigestLane {
     pub(crate) fn new() -> Self {
         let at_rest = Some(Digests::new());
-        DigestLane { gathered: Vec::new(), gathered_len: 0, at_work: None, at_rest }
+        DigestLane {
+            gathered: Vec::new(),
+            gathered_len: 0,
+            at_work: None,
+            at_rest,
+        }
     }
 
     pub(crate) async fn update(&mut self, chunk: Bytes) -> Result<()> {
         self.gathered_len += chunk.len();
         self.gathered.push(chunk);
-        if self.gathered_len >= BATCH_LEN { self.hash().await } else { Ok(()) }
+        if self.gathered_len >= BATCH_LEN {
+            self.hash().await
+        } else {
+            Ok(())
+        }
     }
 
     pub(crate) async fn finish(mut self) -> Result<Digested> {
@@ -155,7 +164,9 @@ impl DigestLane {
             self.at_work = None;
             return Ok(digests);
         }
-        self.at_rest.take().ok_or_else(|| Error::internal("a digest lane was used behind a failure"))
+        self.at_rest
+            .take()
+            .ok_or_else(|| Error::internal("a digest lane was used behind a failure"))
     }
 }
 

@@ -1,0 +1,271 @@
+//! Settings: a flag, else its `BINDERY_…` variable, else the TOML file, else the default. Each
+//! setting is named once more in the file's form, [`File`]; nothing else reads any of the three.
+
+use crate::failure::Failure;
+use bindery_core::{Location, SweepSettings};
+use bindery_server::app;
+use clap::Args;
+use serde::Deserialize;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
+use std::path::{Path, PathBuf};
+
+const DATA: &str = "./bindery-data";
+const LISTEN: &str = "127.0.0.1:8080";
+
+/// Where the store is: every command takes these.
+#[derive(Args)]
+pub(crate) struct Place {
+    /// The data directory: catalog.db, objects/ and, unless it is elsewhere, master.key
+    /// [default: ./bindery-data]
+    #[arg(long, global = true, value_name = "DIR", env = "BINDERY_DATA")]
+    #[arg(hide_env_values = true)]
+    data: Option<PathBuf>,
+    /// A TOML file with settings: the long flags' names, with _ for -
+    #[arg(long, global = true, value_name = "FILE", env = "BINDERY_CONFIG")]
+    #[arg(hide_env_values = true)]
+    config: Option<PathBuf>,
+    /// The master key's file, if it is not master.key in the data directory
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "BINDERY_MASTER_KEY_FILE"
+    )]
+    #[arg(hide_env_values = true)]
+    master_key_file: Option<PathBuf>,
+}
+
+/// Serve the store over HTTP until SIGINT or SIGTERM.
+///
+/// On a directory that holds neither a catalog nor a master key, whatever else lies there, it makes
+/// both, and the user `admin`, whose password and first token it prints this once.
+///
+/// When it is told to stop, it accepts no more and gives running requests 30 seconds; told again, it
+/// stops at once. The log goes to standard error; BINDERY_LOG sets how much (error, warn, info,
+/// debug, or a filter such as `info,bindery_server=debug`).
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    bindery serve\n  \
+    bindery serve --data /srv/bindery --listen 0.0.0.0:443 --tls-cert cert.pem --tls-key key.pem\n  \
+    bindery serve --listen 127.0.0.1:0 --tls-self-signed      # any free port; try it with curl -k")]
+pub(crate) struct ServeArgs {
+    /// Where to listen; port 0 takes a free one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR:PORT", env = "BINDERY_LISTEN", value_parser = address)]
+    #[arg(hide_env_values = true)]
+    listen: Option<SocketAddr>,
+    /// Scheme and host of the links in answers, if a proxy stands before this server
+    /// [default: those of the request]
+    #[arg(long, value_name = "URL", env = "BINDERY_PUBLIC_URL", value_parser = public_url)]
+    #[arg(hide_env_values = true)]
+    public_url: Option<String>,
+    /// Proxies whose X-Forwarded-Proto and X-Forwarded-Host are believed, separated by commas
+    #[arg(
+        long,
+        value_name = "IP",
+        env = "BINDERY_TRUSTED_PROXIES",
+        value_delimiter = ','
+    )]
+    #[arg(hide_env_values = true)]
+    trusted_proxies: Option<Vec<IpAddr>>,
+    /// The TLS certificate and its chain, PEM
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "BINDERY_TLS_CERT",
+        hide_env_values = true
+    )]
+    tls_cert: Option<PathBuf>,
+    /// The TLS certificate's private key, PEM
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "BINDERY_TLS_KEY",
+        hide_env_values = true
+    )]
+    tls_key: Option<PathBuf>,
+    /// Use TLS with a certificate made at each start, that no client knows: for a first try
+    #[arg(long)]
+    tls_self_signed: bool,
+    #[command(flatten)]
+    trash: TrashArgs,
+}
+
+/// How long deleted files are kept.
+#[derive(Args)]
+pub(crate) struct TrashArgs {
+    /// Days that a deleted file stays in the trash before it is removed for good [default: 30]
+    #[arg(
+        long,
+        value_name = "DAYS",
+        env = "BINDERY_TRASH_DAYS",
+        hide_env_values = true
+    )]
+    trash_days: Option<u32>,
+}
+
+/// The settings file.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    data: Option<PathBuf>,
+    listen: Option<String>,
+    public_url: Option<String>,
+    master_key_file: Option<PathBuf>,
+    tls_cert: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
+    trusted_proxies: Option<Vec<IpAddr>>,
+    trash_days: Option<u32>,
+}
+
+/// Where TLS comes from.
+pub(crate) enum Tls {
+    Off,
+    Files { certificates: PathBuf, key: PathBuf },
+    SelfSigned,
+}
+
+/// What `serve` needs to know.
+pub(crate) struct ServeSettings {
+    pub(crate) listen: SocketAddr,
+    pub(crate) tls: Tls,
+    pub(crate) sweep: SweepSettings,
+    pub(crate) app: app::Settings,
+}
+
+/// The settings that hold for any command, and the file for the rest.
+pub(crate) struct Config {
+    place: Place,
+    file: File,
+}
+
+impl Config {
+    /// Reads the settings file, if one is named.
+    pub(crate) fn load(place: Place) -> Result<Self, Failure> {
+        let file = match &place.config {
+            Some(path) => File::read(path)?,
+            None => File::default(),
+        };
+        Ok(Config { place, file })
+    }
+
+    /// Where the store is.
+    pub(crate) fn location(&self) -> Location {
+        let data = self.place.data.clone().or_else(|| self.file.data.clone());
+        let key_file = self.place.master_key_file.clone();
+        Location {
+            data: data.unwrap_or_else(|| DATA.into()),
+            key_file: key_file.or_else(|| self.file.master_key_file.clone()),
+        }
+    }
+
+    /// How a sweep is to be done.
+    pub(crate) fn sweep(&self, args: &TrashArgs) -> SweepSettings {
+        args.trash_days
+            .or(self.file.trash_days)
+            .map_or_else(SweepSettings::default, |trash_days| SweepSettings {
+                trash_days,
+            })
+    }
+
+    /// What `serve` was told.
+    pub(crate) fn serve(&self, args: ServeArgs) -> Result<ServeSettings, Failure> {
+        let file = &self.file;
+        let wrong = |why: String| Failure::Usage(format!("in the settings file: {why}"));
+        let listen = match (args.listen, file.listen.as_deref()) {
+            (Some(listen), _) => listen,
+            (None, Some(text)) => address(text).map_err(wrong)?,
+            (None, None) => address(LISTEN).map_err(Failure::Failed)?,
+        };
+        let public_url = match (args.public_url, file.public_url.as_deref()) {
+            (None, Some(text)) => Some(public_url(text).map_err(wrong)?),
+            (url, _) => url,
+        };
+        let proxies = args
+            .trusted_proxies
+            .or_else(|| file.trusted_proxies.clone());
+        let certificates = args.tls_cert.or_else(|| file.tls_cert.clone());
+        let key = args.tls_key.or_else(|| file.tls_key.clone());
+        Ok(ServeSettings {
+            listen,
+            tls: tls(args.tls_self_signed, certificates, key)?,
+            sweep: self.sweep(&args.trash),
+            app: app::Settings {
+                public_url,
+                trusted_proxies: proxies.unwrap_or_default(),
+                ..app::Settings::default()
+            },
+        })
+    }
+}
+
+impl File {
+    fn read(path: &Path) -> Result<Self, Failure> {
+        let wrong = |why: &dyn std::fmt::Display| {
+            Failure::Usage(format!("the settings file {}: {why}", path.display()))
+        };
+        let text = std::fs::read_to_string(path).map_err(|error| wrong(&error))?;
+        toml::from_str(&text).map_err(|error| wrong(&error.to_string().trim_end()))
+    }
+}
+
+fn tls(
+    self_signed: bool,
+    certificates: Option<PathBuf>,
+    key: Option<PathBuf>,
+) -> Result<Tls, Failure> {
+    match (self_signed, certificates, key) {
+        (false, None, None) => Ok(Tls::Off),
+        (true, None, None) => Ok(Tls::SelfSigned),
+        (false, Some(certificates), Some(key)) => Ok(Tls::Files { certificates, key }),
+        (true, ..) => Err(Failure::Usage(
+            "--tls-self-signed makes its own certificate: leave out --tls-cert and --tls-key"
+                .into(),
+        )),
+        (false, ..) => Err(Failure::Usage(
+            "TLS needs both --tls-cert and --tls-key, and only one of them is set".into(),
+        )),
+    }
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let found = text.to_socket_addrs().ok().and_then(|mut all| all.next());
+    found.ok_or_else(|| format!("{text} is not ADDR:PORT, such as {LISTEN}"))
+}
+
+/// A scheme, a host, perhaps a port, and nothing behind it: links are made by appending a path.
+fn public_url(text: &str) -> Result<String, String> {
+    let url = text.strip_suffix('/').unwrap_or(text);
+    let host = url
+        .strip_prefix("https://")
+        .or_else(|| url.strip_prefix("http://"))
+        .unwrap_or_default();
+    let plain = |c: char| c.is_ascii_graphic() && !"/\\?#@\"<>".contains(c);
+    if host.is_empty() || !host.chars().all(plain) {
+        return Err(format!(
+            "{text} is not a scheme and a host, such as https://files.example.org"
+        ));
+    }
+    Ok(url.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_public_url_is_a_scheme_and_a_host() {
+        for (text, url) in [
+            ("https://files.example.org", Ok("https://files.example.org")),
+            ("http://[::1]:8080/", Ok("http://[::1]:8080")),
+            ("files.example.org", Err(())),
+            ("ftp://files.example.org", Err(())),
+            ("https://", Err(())),
+            ("https://a/b", Err(())),
+            ("https://a?b", Err(())),
+            ("https://a b", Err(())),
+        ] {
+            let parsed = public_url(text);
+            assert_eq!(parsed.as_deref().map_err(|_| ()), url, "{text}");
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! `bindery user`: who may sign in.
+
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::output::{say, table};
+use crate::serve::{open, open_or_make};
+use bindery_core::{Drive, NewUser, User};
+use clap::Subcommand;
+use std::io::{BufRead as _, IsTerminal as _, Read as _};
+use std::process::ExitCode;
+
+/// Longer lines are no passwords.
+const PASSWORD_MAX: u64 = 4096;
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Make a user. In a directory without a store, make the store too.
+    #[command(after_help = "Examples:\n  \
+        bindery user add jane --email jane@example.org --name 'Jane Roe'\n  \
+        pass show bindery/jane | bindery user add jane --email jane@example.org --password-stdin")]
+    Add {
+        /// The name to sign in with
+        login: String,
+        /// The e-mail, by which others share with this user
+        #[arg(long, value_name = "E")]
+        email: String,
+        /// The name to show [default: the login]
+        #[arg(long, value_name = "N", default_value = "", hide_default_value = true)]
+        name: String,
+        /// May administer
+        #[arg(long)]
+        admin: bool,
+        #[command(flatten)]
+        password: PasswordArgs,
+    },
+    /// Give a user another password.
+    #[command(after_help = "Example:\n  bindery user passwd jane")]
+    Passwd {
+        /// Whose password
+        login: String,
+        #[command(flatten)]
+        password: PasswordArgs,
+    },
+    /// List all users.
+    #[command(after_help = "Example:\n  bindery user list")]
+    List,
+    /// Let a user do nothing any more; files, shares and tokens stay.
+    #[command(after_help = "Example:\n  bindery user disable jane")]
+    Disable {
+        /// Who
+        login: String,
+    },
+    /// Undo `disable`.
+    #[command(after_help = "Example:\n  bindery user enable jane")]
+    Enable {
+        /// Who
+        login: String,
+    },
+}
+
+#[derive(clap::Args)]
+pub(crate) struct PasswordArgs {
+    /// Read the password from the first line of standard input
+    #[arg(long)]
+    password_stdin: bool,
+}
+
+/// `bindery user`.
+pub(crate) async fn run(config: &Config, command: Command) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Add {
+            login,
+            email,
+            name,
+            admin,
+            password,
+        } => {
+            let user = NewUser {
+                password: password.read()?,
+                login,
+                email,
+                name,
+                admin,
+            };
+            let user = open_or_make(config).await?.add_user(user).await?;
+            say(format_args!("Added user {}.", user.login))?;
+        }
+        Command::Passwd { login, password } => {
+            let drive = open(config).await?;
+            let user = find(&drive, &login).await?;
+            drive.set_password(&user.login, password.read()?).await?;
+            say(format_args!("Changed the password of {}.", user.login))?;
+        }
+        Command::List => say(list(&open(config).await?.users().await?))?,
+        Command::Disable { login } => set_disabled(config, &login, true).await?,
+        Command::Enable { login } => set_disabled(config, &login, false).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn set_disabled(config: &Config, login: &str, disabled: bool) -> Result<(), Failure> {
+    let drive = open(config).await?;
+    let user = find(&drive, login).await?;
+    drive.set_disabled(&user.login, disabled).await?;
+    let done = if disabled { "Disabled" } else { "Enabled" };
+    say(format_args!("{done} user {}.", user.login))
+}
+
+async fn find(drive: &Drive, login: &str) -> Result<User, Failure> {
+    let found = drive.user(login).await;
+    found.map_err(Failure::unless_found(format_args!("user {login}")))
+}
+
+fn list(users: &[User]) -> String {
+    let yes = |yes: bool| if yes { "yes" } else { "" }.to_owned();
+    let titles = ["login", "e-mail", "name", "admin", "disabled"];
+    let mut rows = vec![titles.map(str::to_owned)];
+    rows.extend(users.iter().map(|user| {
+        [
+            user.login.clone(),
+            user.email.clone(),
+            user.name.clone(),
+            yes(user.admin),
+            yes(user.disabled),
+        ]
+    }));
+    table(&rows)
+}
+
+impl PasswordArgs {
+    fn read(&self) -> Result<String, Failure> {
+        let stdin = std::io::stdin();
+        let unread = "cannot read the password";
+        let password = if self.password_stdin {
+            let mut line = String::new();
+            let mut input = stdin.lock().take(PASSWORD_MAX);
+            input
+                .read_line(&mut line)
+                .map_err(Failure::because(unread))?;
+            line.trim_end_matches(['\r', '\n']).to_owned()
+        } else if stdin.is_terminal() {
+            let ask = |prompt| rpassword::prompt_password(prompt).map_err(Failure::because(unread));
+            let password = ask("Password: ")?;
+            if ask("Once more: ")? != password {
+                return Err(Failure::Failed("the two passwords differ".into()));
+            }
+            password
+        } else {
+            return Err(Failure::Usage(
+                "there is no terminal to ask for the password: give it with --password-stdin"
+                    .into(),
+            ));
+        };
+        if password.is_empty() {
+            return Err(Failure::Failed("the password is empty".into()));
+        }
+        Ok(password)
+    }
+}
