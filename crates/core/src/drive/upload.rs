@@ -77,39 +77,25 @@ impl Upload {
     }
 
     /// Ends the upload. When this returns `Ok`, the file is durable and can be seen.
+    ///
+    /// It comes to its end also when the caller stops waiting: from here on the objects may belong to
+    /// a file, and must not be removed for a caller who hung up.
     pub async fn finish(mut self, end: UploadEnd) -> Result<File> {
         if let Some(Err(error)) = end.type_id.map(check_type) {
             self.discard().await;
             return Err(error);
         }
-        let writer = self
-            .writer
-            .take()
-            .ok_or_else(|| Error::internal("the upload has ended"))?;
-        let finished = match writer.finish().await {
-            Ok(finished) => finished,
-            Err(error) => {
-                self.discard().await;
-                return Err(error);
-            }
-        };
-        match make_file(&self.drive, &self.caller, finished, end).await {
-            // From here on the objects belong to the file, and a drop must not touch them.
-            Ok(file) => {
-                self.leased.clear();
-                self.drive.digest_later(&file);
-                Ok(file)
-            }
-            // It may be committed: the lease decides, not we.
-            Err(error @ Error::Unavailable(_)) => {
-                self.leased.clear();
-                Err(error)
-            }
-            Err(error) => {
-                self.discard().await;
-                Err(error)
-            }
-        }
+        let writer = self.writer.take().ok_or_else(|| Error::internal("the upload has ended"))?;
+        let (drive, caller) = (self.drive.clone(), self.caller.clone());
+        let leased = std::mem::take(&mut self.leased);
+        tokio::spawn(finish(drive, caller, writer, leased, end)).await.map_err(Error::internal)?
+    }
+
+    /// Gives the upload up and removes what was stored; what cannot be removed now, the sweep removes
+    /// when the lease is over.
+    pub async fn discard(mut self) {
+        let (writer, leased) = (self.writer.take(), std::mem::take(&mut self.leased));
+        abandon(&self.drive, writer, leased).await;
     }
 
     async fn extend_leases(&mut self) -> Result<()> {
@@ -139,13 +125,6 @@ impl Upload {
         self.renew = now.plus_seconds(LEASE_SECONDS / 2);
         Ok(())
     }
-
-    /// Gives the upload up and removes what was stored; what cannot be removed now, the sweep removes
-    /// when the lease is over.
-    pub async fn discard(mut self) {
-        let (writer, leased) = (self.writer.take(), std::mem::take(&mut self.leased));
-        abandon(&self.drive, writer, leased).await;
-    }
 }
 
 impl Drop for Upload {
@@ -159,6 +138,26 @@ impl Drop for Upload {
             runtime.spawn(async move { abandon(&drive, writer, leased).await });
         }
     }
+}
+
+async fn finish(
+    drive: Drive,
+    caller: Caller,
+    writer: ContentWriter,
+    leased: Vec<BlobKey>,
+    end: UploadEnd,
+) -> Result<File> {
+    let made = match writer.finish().await {
+        Ok(finished) => make_file(&drive, &caller, finished, end).await,
+        Err(error) => Err(error),
+    };
+    match &made {
+        Ok(file) => drive.digest_later(file),
+        // It may be committed: the lease decides, not we.
+        Err(Error::Unavailable(_)) => {}
+        Err(_) => abandon(&drive, None, leased).await,
+    }
+    made
 }
 
 async fn make_file(
