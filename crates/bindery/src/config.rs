@@ -25,12 +25,7 @@ pub(crate) struct Place {
     #[arg(hide_env_values = true)]
     config: Option<PathBuf>,
     /// The master key's file, if it is not master.key in the data directory
-    #[arg(
-        long,
-        global = true,
-        value_name = "FILE",
-        env = "BINDERY_MASTER_KEY_FILE"
-    )]
+    #[arg(long, global = true, value_name = "FILE", env = "BINDERY_MASTER_KEY_FILE")]
     #[arg(hide_env_values = true)]
     master_key_file: Option<PathBuf>,
 }
@@ -59,29 +54,14 @@ pub(crate) struct ServeArgs {
     #[arg(hide_env_values = true)]
     public_url: Option<String>,
     /// Proxies whose X-Forwarded-Proto and X-Forwarded-Host are believed, separated by commas
-    #[arg(
-        long,
-        value_name = "IP",
-        env = "BINDERY_TRUSTED_PROXIES",
-        value_delimiter = ','
-    )]
+    #[arg(long, value_name = "IP", env = "BINDERY_TRUSTED_PROXIES", value_delimiter = ',')]
     #[arg(hide_env_values = true)]
     trusted_proxies: Option<Vec<IpAddr>>,
     /// The TLS certificate and its chain, PEM
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "BINDERY_TLS_CERT",
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "FILE", env = "BINDERY_TLS_CERT", hide_env_values = true)]
     tls_cert: Option<PathBuf>,
     /// The TLS certificate's private key, PEM
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "BINDERY_TLS_KEY",
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "FILE", env = "BINDERY_TLS_KEY", hide_env_values = true)]
     tls_key: Option<PathBuf>,
     /// Use TLS with a certificate made at each start, that no client knows: for a first try
     #[arg(long)]
@@ -94,12 +74,7 @@ pub(crate) struct ServeArgs {
 #[derive(Args)]
 pub(crate) struct TrashArgs {
     /// Days that a deleted file stays in the trash before it is removed for good [default: 30]
-    #[arg(
-        long,
-        value_name = "DAYS",
-        env = "BINDERY_TRASH_DAYS",
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "DAYS", env = "BINDERY_TRASH_DAYS", hide_env_values = true)]
     trash_days: Option<u32>,
 }
 
@@ -162,9 +137,7 @@ impl Config {
     pub(crate) fn sweep(&self, args: &TrashArgs) -> SweepSettings {
         args.trash_days
             .or(self.file.trash_days)
-            .map_or_else(SweepSettings::default, |trash_days| SweepSettings {
-                trash_days,
-            })
+            .map_or_else(SweepSettings::default, |trash_days| SweepSettings { trash_days })
     }
 
     /// What `serve` was told.
@@ -180,9 +153,7 @@ impl Config {
             (None, Some(text)) => Some(public_url(text).map_err(wrong)?),
             (url, _) => url,
         };
-        let proxies = args
-            .trusted_proxies
-            .or_else(|| file.trusted_proxies.clone());
+        let proxies = args.trusted_proxies.or_else(|| file.trusted_proxies.clone());
         let certificates = args.tls_cert.or_else(|| file.tls_cert.clone());
         let key = args.tls_key.or_else(|| file.tls_key.clone());
         Ok(ServeSettings {
@@ -235,10 +206,8 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 /// A scheme, a host, perhaps a port, and nothing behind it: links are made by appending a path.
 fn public_url(text: &str) -> Result<String, String> {
     let url = text.strip_suffix('/').unwrap_or(text);
-    let host = url
-        .strip_prefix("https://")
-        .or_else(|| url.strip_prefix("http://"))
-        .unwrap_or_default();
+    let host =
+        url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).unwrap_or_default();
     let plain = |c: char| c.is_ascii_graphic() && !"/\\?#@\"<>".contains(c);
     if host.is_empty() || !host.chars().all(plain) {
         return Err(format!(

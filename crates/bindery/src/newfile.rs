@@ -31,24 +31,13 @@ impl NewFile {
             .create_new(true)
             .mode(0o600)
             .open(&temporary)
-            .map_err(Failure::because(format!(
-                "cannot make {}",
-                target.display()
-            )))?;
-        Ok(NewFile {
-            file,
-            temporary,
-            target: target.to_owned(),
-            kept: false,
-        })
+            .map_err(Failure::because(format!("cannot make {}", target.display())))?;
+        Ok(NewFile { file, temporary, target: target.to_owned(), kept: false })
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let wrote = self.file.write_all(bytes);
-        wrote.map_err(Failure::because(format!(
-            "cannot write {}",
-            self.target.display()
-        )))
+        wrote.map_err(Failure::because(format!("cannot write {}", self.target.display())))
     }
 
     /// Gives the file its name, replacing what had it.
@@ -56,10 +45,7 @@ impl NewFile {
         self.file
             .sync_all()
             .and_then(|()| std::fs::rename(&self.temporary, &self.target))
-            .map_err(Failure::because(format!(
-                "cannot write {}",
-                self.target.display()
-            )))?;
+            .map_err(Failure::because(format!("cannot write {}", self.target.display())))?;
         self.kept = true;
         Ok(())
     }

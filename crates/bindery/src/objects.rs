@@ -68,10 +68,8 @@ pub(crate) async fn objects(config: &Config, args: &ObjectsArgs) -> Result<ExitC
         say(table(&rows))?;
         return Ok(ExitCode::SUCCESS);
     };
-    std::fs::create_dir_all(folder).map_err(Failure::because(format_args!(
-        "cannot make {}",
-        folder.display()
-    )))?;
+    std::fs::create_dir_all(folder)
+        .map_err(Failure::because(format_args!("cannot make {}", folder.display())))?;
     for object in &objects {
         let path = folder.join(format!("{id}.{}.sealed", object.ordinal));
         copy_out(&drive, object, &path).await?;
@@ -99,20 +97,13 @@ pub(crate) fn decrypt(args: &DecryptArgs) -> Result<ExitCode, Failure> {
         Failure::Usage("--key is not a key: it should be 32 bytes in base64".into())
     })?;
     let paths = args.objects.iter();
-    let objects = in_order(
-        paths
-            .map(|path| Sealed::open(path))
-            .collect::<Result<_, _>>()?,
-    )?;
+    let objects = in_order(paths.map(|path| Sealed::open(path)).collect::<Result<_, _>>()?)?;
     if let Ok(target) = args.out.canonicalize()
-        && let Some(object) = objects
-            .iter()
-            .find(|o| o.path.canonicalize().ok() == Some(target.clone()))
+        && let Some(object) =
+            objects.iter().find(|o| o.path.canonicalize().ok() == Some(target.clone()))
     {
         let path = object.path.display();
-        return Err(Failure::Usage(format!(
-            "--out would replace the object {path}"
-        )));
+        return Err(Failure::Usage(format!("--out would replace the object {path}")));
     }
     let mut out = NewFile::create(&args.out)?;
     let mut size = 0;
@@ -122,10 +113,7 @@ pub(crate) fn decrypt(args: &DecryptArgs) -> Result<ExitCode, Failure> {
     }
     out.keep()?;
     let (out, size) = (args.out.display(), count(size, "byte"));
-    say(format_args!(
-        "{out}: {size} from {}",
-        count(number, "object")
-    ))?;
+    say(format_args!("{out}: {size} from {}", count(number, "object")))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -19,9 +19,8 @@ pub(crate) fn table<const N: usize>(rows: &[[String; N]]) -> String {
     let widths: [usize; N] = std::array::from_fn(|column| width(column).unwrap_or(0));
     let line = |row: &[String; N]| {
         let cells = row.iter().zip(widths);
-        let padded: Vec<_> = cells
-            .map(|(cell, width)| format!("{:width$}", printable(cell)))
-            .collect();
+        let padded: Vec<_> =
+            cells.map(|(cell, width)| format!("{:width$}", printable(cell))).collect();
         padded.join("  ").trim_end().to_owned()
     };
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
@@ -34,10 +33,8 @@ pub(crate) fn printable(text: &str) -> String {
 
 /// A point in time, UTC, to the minute.
 pub(crate) fn minute(time: Time) -> String {
-    jiff::Timestamp::from_microsecond(time.0).map_or_else(
-        |_| time.0.to_string(),
-        |time| time.strftime("%Y-%m-%d %H:%M").to_string(),
-    )
+    jiff::Timestamp::from_microsecond(time.0)
+        .map_or_else(|_| time.0.to_string(), |time| time.strftime("%Y-%m-%d %H:%M").to_string())
 }
 
 /// `1 file`, `2 files`.

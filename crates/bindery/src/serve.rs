@@ -69,26 +69,23 @@ pub(crate) async fn run(config: &Config, args: ServeArgs) -> Result<ExitCode, Fa
 /// Held by the one `serve` of a directory; the system lets go of it however the process ends.
 fn lock(data: &Path) -> Result<File, Failure> {
     let shown = data.display();
-    make_directory(data).map_err(Failure::because(format_args!(
-        "cannot make the data directory {shown}"
-    )))?;
+    make_directory(data)
+        .map_err(Failure::because(format_args!("cannot make the data directory {shown}")))?;
     let file = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(false)
         .mode(0o600)
         .open(data.join("serve.lock"))
-        .map_err(Failure::because(format_args!(
-            "cannot use the data directory {shown}"
-        )))?;
+        .map_err(Failure::because(format_args!("cannot use the data directory {shown}")))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Failure::Failed(format!(
-            "another `bindery serve` uses {shown}: stop it first"
-        ))),
-        Err(TryLockError::Error(error)) => Err(Failure::Failed(format!(
-            "cannot lock the data directory {shown}: {error}"
-        ))),
+        Err(TryLockError::WouldBlock) => {
+            Err(Failure::Failed(format!("another `bindery serve` uses {shown}: stop it first")))
+        }
+        Err(TryLockError::Error(error)) => {
+            Err(Failure::Failed(format!("cannot lock the data directory {shown}: {error}")))
+        }
     }
 }
 
@@ -97,9 +94,7 @@ fn make_directory(path: &Path) -> std::io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }
-    let parent = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let parent = parent.unwrap_or(Path::new("."));
     make_directory(parent)?;
     DirBuilder::new().mode(0o700).create(path)?;
@@ -111,9 +106,7 @@ fn tls_config(settings: &ServeSettings) -> Result<Option<Arc<tls::ServerConfig>>
         Tls::Off => return Ok(None),
         Tls::Files { certificates, key } => tls::from_files(certificates, key)?,
         Tls::SelfSigned => {
-            let mut names = ["localhost", "127.0.0.1", "::1"]
-                .map(str::to_owned)
-                .to_vec();
+            let mut names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
             names.push(settings.listen.ip().to_string());
             tls::self_signed(names)?
         }
@@ -200,9 +193,7 @@ fn random_password() -> String {
 
 /// A URL to listen on, as a URL to connect to: the address of no one in particular is here.
 fn reachable(url: &str) -> String {
-    let parts = url
-        .split_once("://")
-        .map(|(scheme, address)| (scheme, address.parse()));
+    let parts = url.split_once("://").map(|(scheme, address)| (scheme, address.parse()));
     let Some((scheme, Ok(mut address))) = parts else {
         return url.to_owned();
     };

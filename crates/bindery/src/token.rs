@@ -44,21 +44,13 @@ pub(crate) enum Command {
 pub(crate) async fn run(config: &Config, command: Command) -> Result<ExitCode, Failure> {
     let drive = open(config).await?;
     match command {
-        Command::Create {
-            login,
-            label,
-            expires,
-        } => {
+        Command::Create { login, label, expires } => {
             let made = drive.create_token(&login, &label, expires).await;
-            say(made
-                .map_err(Failure::unless_found(format_args!("user {login}")))?
-                .secret)?;
+            say(made.map_err(Failure::unless_found(format_args!("user {login}")))?.secret)?;
         }
         Command::List { login } => {
             let tokens = drive.tokens(&login).await;
-            say(list(&tokens.map_err(Failure::unless_found(
-                format_args!("user {login}"),
-            ))?))?;
+            say(list(&tokens.map_err(Failure::unless_found(format_args!("user {login}")))?))?;
         }
         Command::Revoke { id } => {
             let revoked = drive.revoke_token(TokenId(id)).await;

@@ -68,20 +68,8 @@ pub(crate) struct PasswordArgs {
 /// `bindery user`.
 pub(crate) async fn run(config: &Config, command: Command) -> Result<ExitCode, Failure> {
     match command {
-        Command::Add {
-            login,
-            email,
-            name,
-            admin,
-            password,
-        } => {
-            let user = NewUser {
-                password: password.read()?,
-                login,
-                email,
-                name,
-                admin,
-            };
+        Command::Add { login, email, name, admin, password } => {
+            let user = NewUser { password: password.read()?, login, email, name, admin };
             let user = open_or_make(config).await?.add_user(user).await?;
             say(format_args!("Added user {}.", user.login))?;
         }
@@ -134,9 +122,7 @@ impl PasswordArgs {
         let password = if self.password_stdin {
             let mut line = String::new();
             let mut input = stdin.lock().take(PASSWORD_MAX);
-            input
-                .read_line(&mut line)
-                .map_err(Failure::because(unread))?;
+            input.read_line(&mut line).map_err(Failure::because(unread))?;
             line.trim_end_matches(['\r', '\n']).to_owned()
         } else if stdin.is_terminal() {
             let ask = |prompt| rpassword::prompt_password(prompt).map_err(Failure::because(unread));

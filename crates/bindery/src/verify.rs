@@ -54,10 +54,7 @@ pub(crate) async fn run(config: &Config, args: &Args) -> Result<ExitCode, Failur
 
 fn describe(damage: &Damage) -> String {
     let (id, name) = (damage.id.letters(), printable(&damage.name));
-    format!(
-        "damaged: {id} {name}: version {}: {}",
-        damage.version, damage.why
-    )
+    format!("damaged: {id} {name}: version {}: {}", damage.version, damage.why)
 }
 
 /// On standard error, and only if that is a terminal.

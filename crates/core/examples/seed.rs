@@ -15,10 +15,7 @@ async fn main() -> Result<()> {
         std::process::exit(2);
     };
     let files: u64 = files.parse().expect("FILES is a number");
-    let location = Location {
-        data: PathBuf::from(data),
-        key_file: None,
-    };
+    let location = Location { data: PathBuf::from(data), key_file: None };
     let drive = Drive::open(&location, Clock::System).await?;
     let token = drive.create_token(login, "seed", None).await?;
     let caller = Caller::with_token(&token.secret);
@@ -40,11 +37,6 @@ async fn put(drive: &Drive, caller: &Caller, number: u64) -> Result<u64> {
     let mut upload = drive.upload(caller).await?;
     upload.write(format!("file {number}\n").into()).await?;
     let name = Name::parse(&format!("case-{:04}-step-{number:07}.dat", number % 997))?;
-    upload
-        .finish(UploadEnd {
-            name,
-            type_id: None,
-        })
-        .await?;
+    upload.finish(UploadEnd { name, type_id: None }).await?;
     Ok(number)
 }

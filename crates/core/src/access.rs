@@ -22,9 +22,7 @@ pub struct Caller {
 impl Caller {
     /// A caller who shows a token. Nothing is looked up yet.
     pub fn with_token(token: &str) -> Self {
-        Caller {
-            token_hash: hash_token(token),
-        }
+        Caller { token_hash: hash_token(token) }
     }
 
     pub(crate) fn token_hash(&self) -> &[u8; 32] {
@@ -93,9 +91,7 @@ impl<T> Deref for Granted<'_, T> {
 
 /// Whose credentials these are, if they are good now.
 pub(crate) async fn identify(tx: &mut Tx<'_>, caller: &Caller, now: Time) -> Result<User> {
-    users::by_token(tx, caller.token_hash(), now)
-        .await?
-        .ok_or(Error::Unauthenticated)
+    users::by_token(tx, caller.token_hash(), now).await?.ok_or(Error::Unauthenticated)
 }
 
 /// The one gate to a file. What the caller may not see is not found; what the caller may see and not
@@ -115,11 +111,7 @@ pub(crate) async fn grant<'tx>(
     }
     match right {
         Right::Own | Right::Restore if !owns => Err(Error::Forbidden),
-        _ => Ok(Granted {
-            inner: file,
-            caller: user.id,
-            brand: PhantomData,
-        }),
+        _ => Ok(Granted { inner: file, caller: user.id, brand: PhantomData }),
     }
 }
 
@@ -138,9 +130,5 @@ pub(crate) async fn grant_home<'tx>(
 ) -> Result<Granted<'tx, Place>> {
     let owner = identify(tx, caller, now).await?.id;
     let (folder, _) = users::tree(tx, owner).await?;
-    Ok(Granted {
-        inner: Place { owner, folder },
-        caller: owner,
-        brand: PhantomData,
-    })
+    Ok(Granted { inner: Place { owner, folder }, caller: owner, brand: PhantomData })
 }

@@ -42,10 +42,7 @@ impl Catalog {
     pub(crate) fn open(path: &Path, clock: &Clock) -> Result<Self> {
         let mut conn = conn::open_writer(path)?;
         migrate::migrate(&mut conn, clock)?;
-        Ok(Catalog {
-            readers: Readers::new(path),
-            writer: Writer::start(conn)?,
-        })
+        Ok(Catalog { readers: Readers::new(path), writer: Writer::start(conn)? })
     }
 
     /// Runs a unit that only reads, on one snapshot, on this thread.
@@ -83,10 +80,6 @@ impl Catalog {
 
     /// The engine's own check of its file: a line for each fault, none when it is sound.
     pub(crate) async fn faults(&self) -> Result<Vec<String>> {
-        self.readers
-            .run(true, &(), |tx, ()| {
-                Box::pin(async move { integrity::faults(tx) })
-            })
-            .await
+        self.readers.run(true, &(), |tx, ()| Box::pin(async move { integrity::faults(tx) })).await
     }
 }

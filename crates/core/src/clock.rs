@@ -39,10 +39,7 @@ impl Clock {
     /// The time now.
     pub fn now(&self) -> Time {
         match self {
-            #[expect(
-                clippy::disallowed_methods,
-                reason = "this is the clock the rule points to"
-            )]
+            #[expect(clippy::disallowed_methods, reason = "this is the clock the rule points to")]
             Clock::System => Time(jiff::Timestamp::now().as_microsecond()),
             Clock::Fixed(micros) => Time(micros.load(Ordering::Relaxed)),
         }

@@ -44,9 +44,7 @@ impl Location {
 
     /// The master key file.
     pub fn key_file(&self) -> PathBuf {
-        self.key_file
-            .clone()
-            .unwrap_or_else(|| self.data.join("master.key"))
+        self.key_file.clone().unwrap_or_else(|| self.data.join("master.key"))
     }
 }
 
@@ -72,10 +70,7 @@ impl Drive {
         let (catalog_file, key_file) = (location.catalog(), location.key_file());
         let known = catalog_file.exists();
         if !location.data.is_dir() {
-            std::fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(&location.data)?;
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&location.data)?;
             sync_directory(location.data.parent().unwrap_or(Path::new(".")))?;
         }
         // The key is durable before the first thing that needs it.
@@ -87,16 +82,8 @@ impl Drive {
         let catalog = Catalog::open(&catalog_file, &clock)?;
         sync_directory(&location.data)?;
         let blobs = Blobs::open(&location.data.join("objects"))?;
-        let vault = Vault {
-            blobs,
-            keys: Arc::new(keys),
-        };
-        let drive = Drive(Arc::new(Inner {
-            catalog,
-            vault,
-            clock,
-            tokens_used: Mutex::default(),
-        }));
+        let vault = Vault { blobs, keys: Arc::new(keys) };
+        let drive = Drive(Arc::new(Inner { catalog, vault, clock, tokens_used: Mutex::default() }));
         drive.check_keys().await?;
         Ok(drive)
     }
@@ -107,9 +94,7 @@ impl Drive {
         let input = (caller.clone(), now);
         let user = self
             .catalog()
-            .read(&input, |tx, (caller, now)| {
-                Box::pin(crate::access::identify(tx, caller, *now))
-            })
+            .read(&input, |tx, (caller, now)| Box::pin(crate::access::identify(tx, caller, *now)))
             .await?;
         self.note_use(caller, now);
         Ok(user)
@@ -134,9 +119,7 @@ impl Drive {
 
     /// Whether there is any user yet.
     pub async fn has_users(&self) -> Result<bool> {
-        self.catalog()
-            .read(&(), |tx, ()| Box::pin(users::exist(tx)))
-            .await
+        self.catalog().read(&(), |tx, ()| Box::pin(users::exist(tx))).await
     }
 
     /// Every key that the catalog knows must be in the key file; a new store's key is made known.
@@ -166,11 +149,7 @@ impl Drive {
     }
 
     fn note_use(&self, caller: &Caller, at: Time) {
-        let mut used = self
-            .0
-            .tokens_used
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut used = self.0.tokens_used.lock().unwrap_or_else(PoisonError::into_inner);
         used.insert(*caller.token_hash(), at);
     }
 }

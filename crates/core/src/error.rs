@@ -53,10 +53,7 @@ pub enum Error {
 impl Error {
     /// A field that cannot be accepted.
     pub fn invalid(field: &'static str, why: impl Into<String>) -> Self {
-        Error::Invalid {
-            field,
-            why: why.into(),
-        }
+        Error::Invalid { field, why: why.into() }
     }
 
     /// A fault of the server, from whatever it came.
@@ -105,11 +102,7 @@ impl From<rusqlite::Error> for Error {
 
 impl From<std::io::Error> for Error {
     fn from(error: std::io::Error) -> Self {
-        if is_full(&error) {
-            Error::StorageFull
-        } else {
-            Error::Internal(error.into())
-        }
+        if is_full(&error) { Error::StorageFull } else { Error::Internal(error.into()) }
     }
 }
 
@@ -117,10 +110,7 @@ impl From<object_store::Error> for Error {
     fn from(error: object_store::Error) -> Self {
         let mut cause: Option<&(dyn StdError + 'static)> = Some(&error);
         while let Some(current) = cause {
-            if current
-                .downcast_ref::<std::io::Error>()
-                .is_some_and(is_full)
-            {
+            if current.downcast_ref::<std::io::Error>().is_some_and(is_full) {
                 return Error::StorageFull;
             }
             cause = current.source();

@@ -21,9 +21,7 @@ static CODING: LazyLock<Sqids> = LazyLock::new(|| {
 
 fn to_letters(id: i64) -> String {
     let id = u64::try_from(id).expect("the catalog numbers from 1");
-    CODING
-        .encode(&[id])
-        .expect("one number below 2^53 has a coding outside two words")
+    CODING.encode(&[id]).expect("one number below 2^53 has a coding outside two words")
 }
 
 fn from_letters(letters: &str) -> Option<i64> {
@@ -33,9 +31,7 @@ fn from_letters(letters: &str) -> Option<i64> {
     let [number] = CODING.decode(letters)[..] else {
         return None;
     };
-    let id = i64::try_from(number)
-        .ok()
-        .filter(|id| (1..1 << 53).contains(id))?;
+    let id = i64::try_from(number).ok().filter(|id| (1..1 << 53).contains(id))?;
     // Several texts may decode to one number; only the one that we write is its name.
     (to_letters(id) == letters).then_some(id)
 }
@@ -95,27 +91,13 @@ mod tests {
         assert_eq!(vectors, VECTORS);
     }
 
-    const VECTORS: [&str; 7] = [
-        "zkmlOc",
-        "snBfPY",
-        "ckykLX",
-        "HIIfIn",
-        "AioEdh",
-        "ybGdrz",
-        "jAxDIXzeXfp",
-    ];
+    const VECTORS: [&str; 7] =
+        ["zkmlOc", "snBfPY", "ckykLX", "HIIfIn", "AioEdh", "ybGdrz", "jAxDIXzeXfp"];
 
     #[test]
     fn only_our_own_text_is_an_id() {
-        for text in [
-            "",
-            "contents",
-            "abc",
-            "WvNKdb1",
-            "%7Bid%7D",
-            "ЖЖЖЖЖЖ",
-            &"a".repeat(100),
-        ] {
+        for text in ["", "contents", "abc", "WvNKdb1", "%7Bid%7D", "ЖЖЖЖЖЖ", &"a".repeat(100)]
+        {
             assert_eq!(FileId::from_letters(text), None, "{text}");
         }
     }

@@ -57,9 +57,7 @@ impl Drive {
         loop {
             let chunk = self
                 .catalog()
-                .write(now, |tx, now| {
-                    Box::pin(contents::expire_leases(tx, *now, CHUNK))
-                })
+                .write(now, |tx, now| Box::pin(contents::expire_leases(tx, *now, CHUNK)))
                 .await?;
             expired += chunk as u64;
             if chunk == 0 {
@@ -137,9 +135,7 @@ impl Drive {
 
     async fn without_sha512(&self, behind: FileId) -> Result<Option<files::File>> {
         self.catalog()
-            .read(&behind, |tx, behind| {
-                Box::pin(files::without_sha512(tx, *behind))
-            })
+            .read(&behind, |tx, behind| Box::pin(files::without_sha512(tx, *behind)))
             .await
     }
 

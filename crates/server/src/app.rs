@@ -29,12 +29,7 @@ pub(crate) struct App {
 
 /// The routes of every front-end.
 pub fn app(drive: Drive, settings: Settings) -> Router {
-    let app = App {
-        drive,
-        settings: Arc::new(settings),
-    };
+    let app = App { drive, settings: Arc::new(settings) };
     // Bodies are limited where they are read, since an upload has no limit of its own.
-    rescale::routes()
-        .layer(DefaultBodyLimit::disable())
-        .with_state(app)
+    rescale::routes().layer(DefaultBodyLimit::disable()).with_state(app)
 }

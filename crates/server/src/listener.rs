@@ -142,10 +142,7 @@ async fn accept(
 
 fn is_the_peers(error: &io::Error) -> bool {
     use ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(
-        error.kind(),
-        ConnectionAborted | ConnectionRefused | ConnectionReset
-    )
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
 fn note_end(ended: Result<(), JoinError>) {
@@ -194,14 +191,11 @@ impl Front {
         let body = BodyWatch::default();
         let stream = GuardedStream::new(tcp, &self.limits, body.clone());
         let Some(tls) = &self.tls else {
-            return self
-                .requests(stream, Scheme::Http, peer, body, watcher)
-                .await;
+            return self.requests(stream, Scheme::Http, peer, body, watcher).await;
         };
         match tokio::time::timeout(self.limits.handshake_timeout, tls.accept(stream)).await {
             Ok(Ok(stream)) => {
-                self.requests(stream, Scheme::Https, peer, body, watcher)
-                    .await;
+                self.requests(stream, Scheme::Https, peer, body, watcher).await;
             }
             Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
             Err(_) => tracing::debug!("a TLS handshake took too long"),

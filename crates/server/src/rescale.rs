@@ -34,10 +34,7 @@ pub(crate) fn routes() -> Router<App> {
             route("/users/me", get(files::me));
             route("/files", get(list::list));
             route("/files/contents", post(upload::upload).put(upload::upload));
-            route(
-                "/files/{id}",
-                get(files::show).patch(patch::patch).delete(files::delete),
-            );
+            route("/files/{id}", get(files::show).patch(patch::patch).delete(files::delete));
             route("/files/{id}/contents", get(download::contents));
             route("/files/{id}/lines", get(download::lines));
         }

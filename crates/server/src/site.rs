@@ -25,29 +25,16 @@ fn of_request(parts: &Parts, settings: &Settings) -> String {
         return url.trim_end_matches('/').to_owned();
     }
     let header = |name: &str| parts.headers.get(name)?.to_str().ok();
-    let peer = parts
-        .extensions
-        .get::<ConnectInfo<SocketAddr>>()
-        .map(|info| info.0.ip());
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
     let proxied = peer.is_some_and(|peer| settings.trusted_proxies.contains(&peer));
-    let forwarded = |name| {
-        header(name)
-            .filter(|_| proxied)
-            .and_then(|value| value.split(',').next())
-    };
+    let forwarded =
+        |name| header(name).filter(|_| proxied).and_then(|value| value.split(',').next());
     let scheme = match forwarded("x-forwarded-proto").map(str::trim) {
         Some("https") => "https",
         Some("http") => "http",
-        _ => parts
-            .extensions
-            .get::<Scheme>()
-            .copied()
-            .unwrap_or(Scheme::Http)
-            .as_str(),
+        _ => parts.extensions.get::<Scheme>().copied().unwrap_or(Scheme::Http).as_str(),
     };
-    let host = forwarded("x-forwarded-host")
-        .map(str::trim)
-        .or_else(|| header(HOST.as_str()));
+    let host = forwarded("x-forwarded-host").map(str::trim).or_else(|| header(HOST.as_str()));
     let host = host.or_else(|| parts.uri.authority().map(http::uri::Authority::as_str));
     // What is echoed into links must be no more than a host and a port.
     let host = host.filter(|host| !host.is_empty() && host.bytes().all(is_host_byte));

@@ -21,11 +21,7 @@ pub fn from_files(certificates: &Path, key: &Path) -> Result<ServerConfig, Error
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| refuse("certificate", certificates, &error))?;
     if chain.is_empty() {
-        return Err(refuse(
-            "certificate",
-            certificates,
-            &"there is no certificate in it",
-        ));
+        return Err(refuse("certificate", certificates, &"there is no certificate in it"));
     }
     let private = PrivateKeyDer::from_pem_file(key).map_err(|error| refuse("key", key, &error))?;
     config(chain, private).map_err(|error| refuse("key", key, &error))
@@ -77,11 +73,7 @@ mod tests {
         let [ours, other] = [0, 1].map(made);
         let certificate = write(folder.path(), "cert.pem", &ours.cert.pem());
         let key = write(folder.path(), "key.pem", &ours.signing_key.serialize_pem());
-        let foreign = write(
-            folder.path(),
-            "other.pem",
-            &other.signing_key.serialize_pem(),
-        );
+        let foreign = write(folder.path(), "other.pem", &other.signing_key.serialize_pem());
         let missing = folder.path().join("missing.pem");
 
         assert!(from_files(&certificate, &key).is_ok());

@@ -12,17 +12,10 @@ const ADD: &str = "user add jane --email jane@example.org --password-stdin";
 fn users_are_made_listed_and_disabled_beside_a_server() {
     let world = World::new();
     let _server = world.serve();
-    assert_eq!(
-        world.run_with_input(ADD, "secret\r\n").done(),
-        "Added user jane.\n"
-    );
+    assert_eq!(world.run_with_input(ADD, "secret\r\n").done(), "Added user jane.\n");
     let row = || {
         let list = world.run("user list").done();
-        let row = list
-            .lines()
-            .find(|line| line.starts_with("jane"))
-            .unwrap()
-            .to_owned();
+        let row = list.lines().find(|line| line.starts_with("jane")).unwrap().to_owned();
         let columns = row.split_whitespace().map(str::to_owned);
         columns.collect::<Vec<_>>()
     };
@@ -31,9 +24,7 @@ fn users_are_made_listed_and_disabled_beside_a_server() {
     assert_eq!(row(), ["jane", "jane@example.org", "jane", "yes"]);
     world.run("user enable jane").done();
     assert_eq!(row(), ["jane", "jane@example.org", "jane"]);
-    world
-        .run_with_input("user passwd jane --password-stdin", "other\n")
-        .done();
+    world.run_with_input("user passwd jane --password-stdin", "other\n").done();
 
     let admin = "user add root --email root@example.org --admin --name R --password-stdin";
     world.run_with_input(admin, "secret").done();
@@ -52,28 +43,12 @@ fn what_cannot_be_a_user_is_refused() {
         assert!(sentence.contains(why), "{sentence}");
     };
     refused(ADD, "secret\n", "a user with the login jane exists already");
-    refused(
-        &ADD.replace("add jane", "add ann"),
-        "secret\n",
-        "jane@example.org exists already",
-    );
-    refused(
-        &ADD.replace("jane@example.org", "jane"),
-        "secret\n",
-        "email",
-    );
+    refused(&ADD.replace("add jane", "add ann"), "secret\n", "jane@example.org exists already");
+    refused(&ADD.replace("jane@example.org", "jane"), "secret\n", "email");
     refused(ADD, "\n", "the password is empty");
     refused(ADD, "", "the password is empty");
-    for command in [
-        "passwd nobody --password-stdin",
-        "disable nobody",
-        "enable nobody",
-    ] {
-        refused(
-            &format!("user {command}"),
-            "secret\n",
-            "there is no user nobody",
-        );
+    for command in ["passwd nobody --password-stdin", "disable nobody", "enable nobody"] {
+        refused(&format!("user {command}"), "secret\n", "there is no user nobody");
     }
 }
 
@@ -94,24 +69,15 @@ fn without_a_terminal_the_password_comes_from_standard_input() {
 fn tokens_are_made_listed_and_revoked() {
     let world = World::new();
     let _server = world.serve();
-    let made = world
-        .run("token create admin --label laptop --expires 90")
-        .done();
+    let made = world.run("token create admin --label laptop --expires 90").done();
     let token = made.strip_suffix('\n').unwrap();
-    assert!(
-        token.starts_with("bindery_") && !token.contains(char::is_whitespace),
-        "{token}"
-    );
+    assert!(token.starts_with("bindery_") && !token.contains(char::is_whitespace), "{token}");
 
     let list = world.run("token list admin").done();
     assert!(!list.contains(token), "{list}");
     let row = |label: &str| {
         let row = list.lines().find(|line| line.contains(label)).unwrap();
-        row.split("  ")
-            .map(str::trim)
-            .filter(|c| !c.is_empty())
-            .map(str::to_owned)
-            .collect()
+        row.split("  ").map(str::trim).filter(|c| !c.is_empty()).map(str::to_owned).collect()
     };
     let (first, laptop): (Vec<String>, Vec<String>) = (row("first run"), row("laptop"));
     assert_eq!(first[3..], ["never", "never"]);
@@ -122,14 +88,8 @@ fn tokens_are_made_listed_and_revoked() {
     assert!(!world.run("token list admin").done().contains("laptop"));
     let why = world.run(&format!("token revoke {id}")).refused(1);
     assert_eq!(why, format!("there is no token {id}"));
-    assert_eq!(
-        world.run("token create nobody").refused(1),
-        "there is no user nobody"
-    );
-    assert_eq!(
-        world.run("token list nobody").refused(1),
-        "there is no user nobody"
-    );
+    assert_eq!(world.run("token create nobody").refused(1), "there is no user nobody");
+    assert_eq!(world.run("token list nobody").refused(1), "there is no user nobody");
 }
 
 #[test]
@@ -137,16 +97,8 @@ fn an_empty_store_is_sound() {
     let world = World::new();
     let _server = world.serve();
     assert_eq!(world.run("verify").done(), "0 checked, 0 damaged\n");
-    assert_eq!(
-        world.run("verify --budget 10m").done(),
-        "0 checked, 0 damaged\n"
-    );
-    assert!(
-        world
-            .run("sweep --trash-days 0")
-            .done()
-            .contains("0 files removed")
-    );
+    assert_eq!(world.run("verify --budget 10m").done(), "0 checked, 0 damaged\n");
+    assert!(world.run("sweep --trash-days 0").done().contains("0 files removed"));
     let id = FileId(1).letters();
     let why = world.run(&format!("objects {id}")).refused(1);
     assert_eq!(why, format!("there is no file {id}"));

@@ -49,21 +49,12 @@ fn decrypt(key: &str, objects: &[String]) -> String {
 
 #[test]
 fn contents_come_back() {
-    for name in [
-        "empty",
-        "one-byte",
-        "segment-less-one",
-        "segment",
-        "segment-and-one",
-    ] {
+    for name in ["empty", "one-byte", "segment-less-one", "segment", "segment-and-one"] {
         let world = World::new();
         let content = content(&world, name);
         let said = world.run(&decrypt(&content.key, &content.objects)).done();
         assert!(said.contains(&content.plain.len().to_string()), "{said}");
-        assert!(
-            fs::read(world.path("plain")).unwrap() == content.plain,
-            "{name}"
-        );
+        assert!(fs::read(world.path("plain")).unwrap() == content.plain, "{name}");
     }
 }
 
@@ -97,23 +88,11 @@ fn what_does_not_verify_leaves_nothing() {
     for (key, objects, why) in [
         (&two.key, &flipped, "flipped: the sealed bytes were changed"),
         (&two.key, &cut, "cut: the sealed bytes were changed"),
-        (
-            &two.key,
-            &short,
-            "short: the sealed bytes do not have the length",
-        ),
+        (&two.key, &short, "short: the sealed bytes do not have the length"),
         (&one.key, &two.objects, "or the key is not theirs"),
         (&two.key, &other, "belongs to another content"),
-        (
-            &two.key,
-            &two.objects[1..].to_vec(),
-            "object 0 of the content is not given",
-        ),
-        (
-            &two.key,
-            &[&two.objects[..], &two.objects[..1]].concat(),
-            "is given twice",
-        ),
+        (&two.key, &two.objects[1..].to_vec(), "object 0 of the content is not given"),
+        (&two.key, &[&two.objects[..], &two.objects[..1]].concat(), "is given twice"),
         (&two.key, &vec!["missing".to_owned()], "cannot read missing"),
     ] {
         let sentence = world.run(&decrypt(key, objects)).refused(1);

@@ -29,10 +29,7 @@ fn every_command_explains_itself() {
     let groups = ["user", "token"];
     for command in COMMANDS {
         let help = world.run(&format!("{command} --help")).done();
-        assert!(
-            help.contains(&format!("Usage: bindery {command}")),
-            "{help}"
-        );
+        assert!(help.contains(&format!("Usage: bindery {command}")), "{help}");
         let example = format!("  bindery {command}");
         let shown = help.contains("Example") && help.contains(&example.trim_start()[..]);
         assert!(shown || groups.contains(&command), "{help}");
@@ -94,9 +91,6 @@ fn completions_name_the_commands() {
     let world = World::new();
     for shell in ["bash", "zsh", "fish"] {
         let script = world.run(&format!("completions {shell}")).done();
-        assert!(
-            script.contains("decrypt") && script.contains("tls-self-signed"),
-            "{shell}"
-        );
+        assert!(script.contains("decrypt") && script.contains("tls-self-signed"), "{shell}");
     }
 }

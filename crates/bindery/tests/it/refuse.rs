@@ -11,9 +11,7 @@ const SERVE: &str = "serve --listen 127.0.0.1:0";
 
 fn set_schema_version(world: &World, version: u32) {
     let catalog = rusqlite::Connection::open(world.data().join("catalog.db")).unwrap();
-    catalog
-        .pragma_update(None, "user_version", version)
-        .unwrap();
+    catalog.pragma_update(None, "user_version", version).unwrap();
 }
 
 #[test]
@@ -37,10 +35,7 @@ fn a_missing_key_is_refused_and_not_made_anew() {
     fs::remove_file(&key).unwrap();
     for command in [SERVE, "user list"] {
         let why = world.run(command).refused(1);
-        assert!(
-            why.contains("master.key") && why.contains("put it back"),
-            "{why}"
-        );
+        assert!(why.contains("master.key") && why.contains("put it back"), "{why}");
         assert!(!key.exists());
     }
 }
@@ -60,10 +55,7 @@ fn a_newer_schema_is_refused() {
     set_schema_version(&world, 999);
     for command in [SERVE, "user list"] {
         let why = world.run(command).refused(1);
-        assert!(
-            why.contains("schema version 999") && why.contains("newer binary"),
-            "{why}"
-        );
+        assert!(why.contains("schema version 999") && why.contains("newer binary"), "{why}");
     }
 }
 
@@ -93,10 +85,7 @@ fn a_taken_port_is_refused_and_the_first_run_is_still_to_come() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     let why = world.run(&format!("serve --listen {address}")).refused(1);
-    assert!(
-        why.starts_with(&format!("cannot listen on {address}")),
-        "{why}"
-    );
+    assert!(why.starts_with(&format!("cannot listen on {address}")), "{why}");
     assert!(world.serve().before.contains("Password:"));
 }
 

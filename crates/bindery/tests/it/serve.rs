@@ -23,10 +23,7 @@ fn the_first_run_makes_a_store_and_shows_its_secrets_once() {
     assert_eq!(server.first_run("User:"), "admin");
     let curl = format!("curl -H 'Authorization: Token {token}'");
     let (upload, list) = (
-        format!(
-            "{curl} -F 'file=@-;filename=hello.txt' {}/api/v2/files/contents/",
-            server.url
-        ),
+        format!("{curl} -F 'file=@-;filename=hello.txt' {}/api/v2/files/contents/", server.url),
         format!("{curl} {}/api/v2/files/", server.url),
     );
     assert!(server.before.contains(&upload), "{}", server.before);
@@ -36,10 +33,7 @@ fn the_first_run_makes_a_store_and_shows_its_secrets_once() {
 
     let users = world.run("user list").done();
     let columns: Vec<_> = users.lines().nth(1).unwrap().split_whitespace().collect();
-    assert_eq!(
-        columns,
-        ["admin", "admin@localhost", "Administrator", "yes"]
-    );
+    assert_eq!(columns, ["admin", "admin@localhost", "Administrator", "yes"]);
     server.stop();
 
     let second = world.serve();
@@ -53,13 +47,7 @@ fn others_can_read_nothing() {
     let _server = world.serve();
     let data = world.data();
     assert_eq!(mode(&data), 0o700);
-    for name in [
-        "master.key",
-        "serve.lock",
-        "catalog.db",
-        "catalog.db-wal",
-        "catalog.db-shm",
-    ] {
+    for name in ["master.key", "serve.lock", "catalog.db", "catalog.db-wal", "catalog.db-shm"] {
         assert_eq!(mode(&data.join(name)), 0o600, "{name}");
     }
     assert_eq!(mode(&data.join("objects")), 0o700);
@@ -100,10 +88,7 @@ fn another_serve_is_refused_while_one_runs() {
     let world = World::new();
     let server = world.serve();
     let why = world.run("serve --listen 127.0.0.1:0").refused(1);
-    assert_eq!(
-        why,
-        "another `bindery serve` uses ./bindery-data: stop it first"
-    );
+    assert_eq!(why, "another `bindery serve` uses ./bindery-data: stop it first");
     server.stop();
     world.serve().stop();
 }
@@ -115,8 +100,7 @@ fn a_signal_ends_it_well_and_at_once_when_idle() {
         let mut server = world.serve();
         // An idle connection holds nothing up.
         let mut idle = server.connect();
-        idle.write_all(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
-            .unwrap();
+        idle.write_all(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
         assert_ne!(idle.read(&mut [0; 4096]).unwrap(), 0);
         server.signal(signal);
         let (status, rest) = server.wait();
@@ -153,9 +137,7 @@ fn it_outlives_whoever_read_its_first_lines() {
     let mut child = command.stdout(writer).spawn().unwrap();
     let address = loop {
         let log = fs::read_to_string(&log).unwrap();
-        let line = log
-            .lines()
-            .find(|line| line.contains("listening on http://"));
+        let line = log.lines().find(|line| line.contains("listening on http://"));
         if let Some(line) = line {
             let (_, rest) = line.split_once("http://").unwrap();
             break rest.split_whitespace().next().unwrap().to_owned();
@@ -176,11 +158,7 @@ fn it_outlives_whoever_read_its_first_lines() {
 fn a_self_signed_certificate_is_good_for_a_first_try() {
     let world = World::new();
     let server = world.serve_with(&["--tls-self-signed"]);
-    assert!(
-        server.url.starts_with("https://127.0.0.1:"),
-        "{}",
-        server.url
-    );
+    assert!(server.url.starts_with("https://127.0.0.1:"), "{}", server.url);
     assert!(server.before.contains("curl -k -H"), "{}", server.before);
     let tried = Command::new("curl")
         .args(["--silent", "--insecure", "--output", "/dev/null"])

@@ -19,10 +19,7 @@ fn a_flag_wins_over_the_environment_and_that_over_the_file() {
         command.envs(env.map(|dir| ("BINDERY_DATA", dir)));
         command.args(flag.map(|dir| format!("--data={dir}")));
         Server::start(command, world.path("log")).stop();
-        assert!(
-            world.path(expected).join("catalog.db").exists(),
-            "{expected}"
-        );
+        assert!(world.path(expected).join("catalog.db").exists(), "{expected}");
     }
     assert!(!world.data().exists() && !world.path("not-used").exists());
 }
@@ -37,15 +34,11 @@ fn a_global_flag_stands_before_or_behind_the_command() {
 #[test]
 fn the_key_file_can_be_elsewhere() {
     let world = World::new();
-    world
-        .serve_with(&["--master-key-file", "elsewhere.key"])
-        .stop();
+    world.serve_with(&["--master-key-file", "elsewhere.key"]).stop();
     assert!(world.path("elsewhere.key").exists());
     assert!(!world.data().join("master.key").exists());
     world.run("user list").refused(1);
-    world
-        .run("user list --master-key-file elsewhere.key")
-        .done();
+    world.run("user list --master-key-file elsewhere.key").done();
 }
 
 #[test]
@@ -70,10 +63,7 @@ fn a_file_with_anything_unknown_is_wrong_usage() {
         fs::write(world.path("settings.toml"), text).unwrap();
         let ran = world.run("serve --config settings.toml");
         assert_eq!(ran.code, 2, "{ran:?}");
-        assert!(
-            ran.err.starts_with("bindery: ") && ran.err.contains(blamed),
-            "{ran:?}"
-        );
+        assert!(ran.err.starts_with("bindery: ") && ran.err.contains(blamed), "{ran:?}");
     }
     world.run("serve --config missing.toml").refused(2);
     assert!(!world.data().exists());

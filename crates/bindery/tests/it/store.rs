@@ -25,10 +25,7 @@ impl Stored {
 }
 
 async fn open(world: &World) -> Drive {
-    let location = Location {
-        data: world.data(),
-        key_file: None,
-    };
+    let location = Location { data: world.data(), key_file: None };
     Drive::open(&location, Clock::System).await.unwrap()
 }
 
@@ -50,10 +47,7 @@ async fn store(world: &World, lens: &[usize]) -> Vec<Stored> {
         let content: Vec<u8> = (0..len).map(|i| (i % 253) as u8).collect();
         let mut upload = drive.upload(&caller).await.unwrap();
         upload.write(content.clone().into()).await.unwrap();
-        let end = UploadEnd {
-            name: Name::parse(&format!("{len}.bin")).unwrap(),
-            type_id: None,
-        };
+        let end = UploadEnd { name: Name::parse(&format!("{len}.bin")).unwrap(), type_id: None };
         let file = upload.finish(end).await.unwrap();
         let key = BASE64_STANDARD.encode(drive.data_key(&file).unwrap().as_bytes());
         stored.push(Stored { file, key, content });
@@ -87,22 +81,11 @@ async fn a_file_is_opened_with_its_key_alone() {
         let paths = world.run(&format!("objects {id} --out sealed")).done();
         assert_eq!(paths, format!("sealed/{id}.0.sealed\n"));
         let path = world.path(paths.trim_end());
-        assert_eq!(
-            (row[0], row[2].parse().unwrap()),
-            ("0", fs::metadata(&path).unwrap().len())
-        );
+        assert_eq!((row[0], row[2].parse().unwrap()), ("0", fs::metadata(&path).unwrap().len()));
 
         let key = &stored.key;
-        world
-            .run(&format!(
-                "decrypt --key {key} --out plain {}",
-                path.display()
-            ))
-            .done();
-        assert!(
-            fs::read(world.path("plain")).unwrap() == stored.content,
-            "{id}"
-        );
+        world.run(&format!("decrypt --key {key} --out plain {}", path.display())).done();
+        assert!(fs::read(world.path("plain")).unwrap() == stored.content, "{id}");
     }
     assert_eq!(world.names(&world.path("sealed")).len(), 3);
 }
@@ -113,10 +96,7 @@ async fn a_file_that_is_whole_is_sound() {
     store(&world, &[0, 100, LARGE]).await;
     assert_eq!(world.run("verify").done(), "3 checked, 0 damaged\n");
     let said = world.run("verify --budget 0s").done();
-    assert_eq!(
-        said,
-        "the time is up: 3 not checked\n0 checked, 0 damaged\n"
-    );
+    assert_eq!(said, "the time is up: 3 not checked\n0 checked, 0 damaged\n");
 }
 
 #[tokio::test]
@@ -128,10 +108,7 @@ async fn a_damaged_file_is_named() {
         let ran = world.run("verify");
         assert_eq!((ran.code, ran.err.as_str()), (1, ""), "{ran:?}");
         let lines: Vec<_> = ran.out.lines().collect();
-        assert!(
-            lines[0].starts_with(&format!("damaged: {id} {LARGE}.bin: ")),
-            "{lines:?}"
-        );
+        assert!(lines[0].starts_with(&format!("damaged: {id} {LARGE}.bin: ")), "{lines:?}");
         assert_eq!(lines[1..], ["2 checked, 1 damaged"]);
     };
     flip_a_bit(&object, LARGE / 2);
@@ -160,9 +137,6 @@ async fn the_trash_is_emptied_when_it_is_due() {
     assert!(world.run("sweep").done().starts_with("0 files removed"));
     assert!(object(&world).exists());
     let said = world.run("sweep --trash-days 0").done();
-    assert!(
-        said.starts_with("1 file removed from the trash, 1 object removed"),
-        "{said}"
-    );
+    assert!(said.starts_with("1 file removed from the trash, 1 object removed"), "{said}");
     assert_eq!(world.run("verify").done(), "0 checked, 0 damaged\n");
 }

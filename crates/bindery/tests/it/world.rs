@@ -17,9 +17,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        World {
-            folder: tempfile::tempdir().unwrap(),
-        }
+        World { folder: tempfile::tempdir().unwrap() }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -53,12 +51,7 @@ impl World {
         command.stdin(Stdio::piped());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        child
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(input.as_bytes())
-            .unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
         Ran::of(child.wait_with_output().unwrap())
     }
 
@@ -145,13 +138,7 @@ impl Server {
             }
             if let Some(url) = line.strip_prefix("Listening on ") {
                 let url = url.trim_end().to_owned();
-                return Server {
-                    child,
-                    out,
-                    log,
-                    before,
-                    url,
-                };
+                return Server { child, out, log, before, url };
             }
             before.push_str(&line);
         }

@@ -28,10 +28,7 @@ pub(crate) struct Tx<'tx> {
 
 impl<'tx> Tx<'tx> {
     pub(crate) fn new(conn: &'tx mut Connection) -> Self {
-        Tx {
-            conn,
-            brand: PhantomData,
-        }
+        Tx { conn, brand: PhantomData }
     }
 
     /// All rows.
@@ -57,9 +54,7 @@ impl<'tx> Tx<'tx> {
     ) -> Result<Option<T>> {
         let mut statement = self.prepared(sql)?;
         let mut rows = statement.query(params_from_iter(params))?;
-        rows.next()?
-            .map(|row| T::from_row(&mut Row::new(row)))
-            .transpose()
+        rows.next()?.map(|row| T::from_row(&mut Row::new(row))).transpose()
     }
 
     /// The first row of a statement that always has one.
@@ -93,9 +88,9 @@ pub(super) fn drive<T>(
     let mut tx = Tx::new(conn);
     match std::panic::catch_unwind(AssertUnwindSafe(|| unit(&mut tx))) {
         Ok(Some(result)) => result,
-        Ok(None) => Err(Error::internal(
-            "a unit of work waited for something outside its transaction",
-        )),
+        Ok(None) => {
+            Err(Error::internal("a unit of work waited for something outside its transaction"))
+        }
         Err(_) => Err(Error::internal("a unit of work panicked")),
     }
 }
@@ -109,11 +104,7 @@ pub(super) fn ready<T>(future: Unit<'_, T>) -> Option<Result<T>> {
 pub(super) fn open_writer(path: &Path) -> Result<Connection> {
     // The engine would let others read a new file; its journals take over the mode of this one. One
     // that is there is not opened: to close it would give up the engine's locks in this process.
-    let new = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path);
+    let new = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     match new {
         Err(error) if error.kind() != AlreadyExists => return Err(error.into()),
         _ => {}

@@ -34,26 +34,15 @@ pub(crate) async fn insert(
     sha512: Option<&[u8; 64]>,
 ) -> Result<()> {
     let (size, objects) = (content.size.cast_signed(), content.objects().encode());
-    tx.exec(
-        &CONTENT_INSERT,
-        params![&content.id.0, size, &objects, sha512],
-    )
-    .await?;
+    tx.exec(&CONTENT_INSERT, params![&content.id.0, size, &objects, sha512]).await?;
     match &content.sealed {
         Sealed::Inline(sealed) => {
-            tx.exec(&INLINE_INSERT, params![&content.id.0, sealed.as_ref()])
-                .await?;
+            tx.exec(&INLINE_INSERT, params![&content.id.0, sealed.as_ref()]).await?;
         }
         Sealed::Objects(list) => {
             for object in &list.0 {
-                if tx
-                    .exec(&PENDING_DELETE, params![object.blob.as_str()])
-                    .await?
-                    != 1
-                {
-                    return Err(Error::Unavailable(
-                        "the upload took longer than its lease".into(),
-                    ));
+                if tx.exec(&PENDING_DELETE, params![object.blob.as_str()]).await? != 1 {
+                    return Err(Error::Unavailable("the upload took longer than its lease".into()));
                 }
             }
         }
@@ -63,11 +52,7 @@ pub(crate) async fn insert(
 
 /// Forgets a content that no version has any more, and dooms its objects.
 pub(crate) async fn release(tx: &mut Tx<'_>, content: ContentId, now: Time) -> Result<()> {
-    if tx
-        .opt::<i64>(&CONTENT_IS_USED, params![&content.0])
-        .await?
-        .is_some()
-    {
+    if tx.opt::<i64>(&CONTENT_IS_USED, params![&content.0]).await?.is_some() {
         return Ok(());
     }
     tx.exec(&INLINE_DELETE, params![&content.0]).await?;
@@ -85,9 +70,7 @@ pub(crate) async fn set_sha512(
     content: ContentId,
     sha512: &[u8; 64],
 ) -> Result<()> {
-    tx.exec(&SET_SHA512, params![&content.0, sha512])
-        .await
-        .map(drop)
+    tx.exec(&SET_SHA512, params![&content.0, sha512]).await.map(drop)
 }
 
 /// Names an object that is about to be written, until `lease`.
@@ -97,24 +80,17 @@ pub(crate) async fn lease(
     owner: UserId,
     lease: Time,
 ) -> Result<()> {
-    tx.exec(&PENDING_INSERT, params![blob.as_str(), owner.0, lease])
-        .await
-        .map(drop)
+    tx.exec(&PENDING_INSERT, params![blob.as_str(), owner.0, lease]).await.map(drop)
 }
 
 /// Gives a writer more time. False: it has lost its lease.
 pub(crate) async fn extend_lease(tx: &mut Tx<'_>, blob: &BlobKey, lease: Time) -> Result<bool> {
-    Ok(tx
-        .exec(&PENDING_EXTEND, params![blob.as_str(), lease])
-        .await?
-        == 1)
+    Ok(tx.exec(&PENDING_EXTEND, params![blob.as_str(), lease]).await? == 1)
 }
 
 /// Forgets an object that was given up and removed.
 pub(crate) async fn forget_pending(tx: &mut Tx<'_>, blob: &BlobKey) -> Result<()> {
-    tx.exec(&PENDING_DELETE, params![blob.as_str()])
-        .await
-        .map(drop)
+    tx.exec(&PENDING_DELETE, params![blob.as_str()]).await.map(drop)
 }
 
 /// Dooms up to `limit` objects whose lease has expired; how many.
@@ -139,7 +115,5 @@ pub(crate) async fn doomed(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<
 }
 
 pub(crate) async fn forget_doomed(tx: &mut Tx<'_>, blob: &BlobKey) -> Result<()> {
-    tx.exec(&DOOMED_DELETE, params![blob.as_str()])
-        .await
-        .map(drop)
+    tx.exec(&DOOMED_DELETE, params![blob.as_str()]).await.map(drop)
 }

@@ -118,13 +118,7 @@ pub struct File {
 impl File {
     /// What the wrapped key of the current version is bound to.
     pub(crate) fn wrap_context(&self) -> Result<Vec<u8>> {
-        wrap_context(
-            self.id,
-            self.version,
-            (self.content, self.size),
-            &self.md5,
-            &self.objects,
-        )
+        wrap_context(self.id, self.version, (self.content, self.size), &self.md5, &self.objects)
     }
 }
 
@@ -138,16 +132,9 @@ pub(crate) fn wrap_context(
 ) -> Result<Vec<u8>> {
     let file = file.0.cast_unsigned();
     let objects = objects.wrap_objects();
-    WrapContext {
-        file,
-        version,
-        content,
-        plain_len,
-        md5: *md5,
-        objects: &objects,
-    }
-    .encode()
-    .map_err(Error::internal)
+    WrapContext { file, version, content, plain_len, md5: *md5, objects: &objects }
+        .encode()
+        .map_err(Error::internal)
 }
 
 impl FromRow for File {
@@ -210,18 +197,12 @@ pub(crate) async fn load_shares(tx: &mut Tx<'_>, file: &mut File) -> Result<()> 
 pub(crate) async fn stored(tx: &mut Tx<'_>, file: &File) -> Result<StoredContent> {
     let sealed = if file.objects.0.is_empty() {
         let sealed: Option<Vec<u8>> = tx.opt(&INLINE, params![&file.content.0]).await?;
-        let missing = || Error::Damaged {
-            why: "its inline content is missing".into(),
-        };
+        let missing = || Error::Damaged { why: "its inline content is missing".into() };
         Sealed::Inline(Bytes::from(sealed.ok_or_else(missing)?))
     } else {
         Sealed::Objects(file.objects.clone())
     };
-    Ok(StoredContent {
-        id: file.content,
-        size: file.size,
-        sealed,
-    })
+    Ok(StoredContent { id: file.content, size: file.size, sealed })
 }
 
 /// A file to be made in a folder.
@@ -302,11 +283,7 @@ pub(crate) async fn insert_version(tx: &mut Tx<'_>, version: &NewVersion<'_>) ->
 pub(crate) async fn free_label(tx: &mut Tx<'_>, folder: FolderId, wanted: &Label) -> Result<Label> {
     let key = wanted.key();
     let mut label = wanted.clone();
-    while tx
-        .opt::<i64>(&LABEL_TAKEN, params![folder.0, &label.key()])
-        .await?
-        .is_some()
-    {
+    while tx.opt::<i64>(&LABEL_TAKEN, params![folder.0, &label.key()]).await?.is_some() {
         label = wanted.numbered(tx.one(&LABEL_NUMBER, params![folder.0, &key]).await?);
     }
     Ok(label)
@@ -325,13 +302,7 @@ pub(crate) async fn rename<'tx>(
     label: &Label,
 ) -> Result<()> {
     let (name_key, label_key) = (name.key(), label.key());
-    let params = params![
-        file.id.0,
-        name.as_str(),
-        &name_key,
-        label.as_str(),
-        &label_key
-    ];
+    let params = params![file.id.0, name.as_str(), &name_key, label.as_str(), &label_key];
     tx.exec(&RENAME, params).await.map(drop)
 }
 
@@ -340,9 +311,7 @@ pub(crate) async fn set_type<'tx>(
     file: &Granted<'tx, File>,
     type_id: i64,
 ) -> Result<()> {
-    tx.exec(&SET_TYPE, params![file.id.0, type_id])
-        .await
-        .map(drop)
+    tx.exec(&SET_TYPE, params![file.id.0, type_id]).await.map(drop)
 }
 
 pub(crate) async fn trash<'tx>(
@@ -358,9 +327,7 @@ pub(crate) async fn restore<'tx>(
     file: &Granted<'tx, File>,
     label: &Label,
 ) -> Result<()> {
-    tx.exec(&RESTORE, params![file.id.0, label.as_str(), &label.key()])
-        .await
-        .map(drop)
+    tx.exec(&RESTORE, params![file.id.0, label.as_str(), &label.key()]).await.map(drop)
 }
 
 /// How many versions there are, and their bytes: for the progress of a command that reads them all.
@@ -374,8 +341,7 @@ pub(crate) async fn next_version(
     file: FileId,
     number: u64,
 ) -> Result<Option<File>> {
-    tx.opt(&NEXT_VERSION, params![file.0, number.cast_signed()])
-        .await
+    tx.opt(&NEXT_VERSION, params![file.0, number.cast_signed()]).await
 }
 
 /// The next file with a version whose content has no SHA-512 yet.
@@ -390,10 +356,7 @@ pub(crate) async fn trashed_before(
     limit: i64,
 ) -> Result<Vec<(FileId, UserId)>> {
     let rows: Vec<(i64, i64)> = tx.all(&TRASHED_BEFORE, params![before, limit]).await?;
-    Ok(rows
-        .into_iter()
-        .map(|(file, owner)| (FileId(file), UserId(owner)))
-        .collect())
+    Ok(rows.into_iter().map(|(file, owner)| (FileId(file), UserId(owner))).collect())
 }
 
 /// Removes a file for good; the contents that its versions had.

@@ -6,8 +6,7 @@ use crate::error::Result;
 /// What SQLite's integrity check finds wrong.
 pub(super) fn faults(tx: &mut Tx<'_>) -> Result<Vec<String>> {
     let mut statement = tx.engine().prepare("pragma integrity_check(20)")?;
-    let lines: Vec<String> = statement
-        .query_map([], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
+    let lines: Vec<String> =
+        statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
     Ok(lines.into_iter().filter(|line| line != "ok").collect())
 }

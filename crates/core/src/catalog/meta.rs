@@ -22,7 +22,5 @@ pub(crate) async fn insert_master_key(
     canary: &[u8],
     now: Time,
 ) -> Result<()> {
-    tx.exec(&KEY_INSERT, params![id, canary, now])
-        .await
-        .map(drop)
+    tx.exec(&KEY_INSERT, params![id, canary, now]).await.map(drop)
 }

@@ -18,10 +18,7 @@ statements! {
 
 macro_rules! owned {
     ($more:expr) => {
-        concat!(
-            "nodes n where n.owner = $1 and n.kind = 1 and n.trashed is null ",
-            $more
-        )
+        concat!("nodes n where n.owner = $1 and n.kind = 1 and n.trashed is null ", $more)
     };
 }
 
@@ -78,13 +75,7 @@ macro_rules! ordered {
         Statements {
             at: page!($set!(""), $column, $way, "limit $2 offset $3"),
             behind: page!(
-                $set!(concat!(
-                    "and (n.",
-                    $column,
-                    ", n.id) ",
-                    $behind,
-                    " ($3, $4)"
-                )),
+                $set!(concat!("and (n.", $column, ", n.id) ", $behind, " ($3, $4)")),
                 $column,
                 $way,
                 "limit $2"
@@ -114,18 +105,9 @@ macro_rules! ordered {
 macro_rules! orders {
     ($name:ident, $set:ident) => {
         const $name: [[Statements; 2]; 3] = [
-            [
-                ordered!($set, "uploaded", "asc", ">"),
-                ordered!($set, "uploaded", "desc", "<"),
-            ],
-            [
-                ordered!($set, "name", "asc", ">"),
-                ordered!($set, "name", "desc", "<"),
-            ],
-            [
-                ordered!($set, "size", "asc", ">"),
-                ordered!($set, "size", "desc", "<"),
-            ],
+            [ordered!($set, "uploaded", "asc", ">"), ordered!($set, "uploaded", "desc", "<")],
+            [ordered!($set, "name", "asc", ">"), ordered!($set, "name", "desc", "<")],
+            [ordered!($set, "size", "asc", ">"), ordered!($set, "size", "desc", "<")],
         ];
     };
 }
@@ -219,8 +201,7 @@ pub(crate) async fn count(tx: &mut Tx<'_>, run: &Run<'_>) -> Result<u64> {
         FileSet::Owned => &SEARCH_COUNT,
         FileSet::Shared => &SHARED_COUNT,
     };
-    tx.one(statement, params![run.user.0, run.pattern.unwrap_or("%")])
-        .await
+    tx.one(statement, params![run.user.0, run.pattern.unwrap_or("%")]).await
 }
 
 /// Up to `limit` files.
@@ -230,11 +211,7 @@ pub(crate) async fn page(
     start: &Start,
     limit: u64,
 ) -> Result<Vec<File>> {
-    let orders = if run.set == FileSet::Owned {
-        &OWNED
-    } else {
-        &SHARED
-    };
+    let orders = if run.set == FileSet::Owned { &OWNED } else { &SHARED };
     let statements = &orders[run.by as usize][usize::from(run.descending)];
     let mut params = vec![Value::Int(run.user.0), Value::Int(limit.cast_signed())];
     let statement = match (start, run.pattern) {
@@ -298,24 +275,15 @@ pub(crate) fn check_key(key: &Key, by: OrderBy) -> Result<()> {
 pub(crate) fn all() -> impl Iterator<Item = (String, Sql)> {
     let sets = [("OWNED", OWNED), ("SHARED", SHARED)];
     sets.into_iter().flat_map(|(set, orders)| {
-        orders
-            .into_iter()
-            .flatten()
-            .enumerate()
-            .flat_map(move |(order, statements)| {
-                let Statements {
-                    at,
-                    behind,
-                    search_at,
-                    search_behind,
-                } = statements;
-                let named = [
-                    ("at", at),
-                    ("behind", behind),
-                    ("search_at", search_at),
-                    ("search_behind", search_behind),
-                ];
-                named.map(|(name, sql)| (format!("{set} {order} {name}"), sql))
-            })
+        orders.into_iter().flatten().enumerate().flat_map(move |(order, statements)| {
+            let Statements { at, behind, search_at, search_behind } = statements;
+            let named = [
+                ("at", at),
+                ("behind", behind),
+                ("search_at", search_at),
+                ("search_behind", search_behind),
+            ];
+            named.map(|(name, sql)| (format!("{set} {order} {name}"), sql))
+        })
     })
 }

@@ -21,11 +21,7 @@ pub(super) struct Readers {
 impl Readers {
     pub(super) fn new(path: &Path) -> Self {
         let path = path.to_owned();
-        Readers {
-            path,
-            idle: Mutex::default(),
-            places: Semaphore::new(CONNECTIONS),
-        }
+        Readers { path, idle: Mutex::default(), places: Semaphore::new(CONNECTIONS) }
     }
 
     /// Runs a unit on this thread. Of a `long` one the runtime is told, so that it lets others run
@@ -35,10 +31,7 @@ impl Readers {
         F: for<'a, 'tx> Fn(&'a mut Tx<'tx>, &'a I) -> Unit<'a, T>,
     {
         let _place = self.places.acquire().await.map_err(Error::internal)?;
-        let mut conn = self
-            .idle()
-            .pop()
-            .map_or_else(|| conn::open_reader(&self.path), Ok)?;
+        let mut conn = self.idle().pop().map_or_else(|| conn::open_reader(&self.path), Ok)?;
         let mut work = || snapshot(&mut conn, |tx| conn::ready(unit(tx, input)));
         let result = if long { busy(work) } else { work() };
         if conn.is_autocommit() {

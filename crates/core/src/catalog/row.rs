@@ -95,10 +95,7 @@ impl<'r> Row<'r> {
         let column = self.next;
         self.next += 1;
         T::read(value).ok_or_else(|| {
-            Error::internal(format!(
-                "column {column} holds an unexpected {:?}",
-                value.data_type()
-            ))
+            Error::internal(format!("column {column} holds an unexpected {:?}", value.data_type()))
         })
     }
 }

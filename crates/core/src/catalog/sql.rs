@@ -31,10 +31,7 @@ macro_rules! sql {
             Ok(text) => text,
             Err(_) => panic!("only ASCII was changed"),
         };
-        $crate::catalog::sql::Sql {
-            text: TEXT,
-            sqlite: SQLITE,
-        }
+        $crate::catalog::sql::Sql { text: TEXT, sqlite: SQLITE }
     }};
 }
 

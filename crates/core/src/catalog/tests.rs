@@ -13,14 +13,7 @@ use tempfile::TempDir;
 
 /// Every statement, by name.
 fn statements() -> Vec<(String, Sql)> {
-    let modules = [
-        contents::ALL,
-        files::ALL,
-        meta::ALL,
-        pages::ALL,
-        shares::ALL,
-        users::ALL,
-    ];
+    let modules = [contents::ALL, files::ALL, meta::ALL, pages::ALL, shares::ALL, users::ALL];
     let named = modules
         .into_iter()
         .flatten()
@@ -58,13 +51,7 @@ async fn a_newer_schema_is_refused() {
     let (directory, catalog) = catalog();
     drop(catalog);
     let path = directory.path().join("catalog.db");
-    rusqlite::Connection::open(&path)
-        .unwrap()
-        .pragma_update(None, "user_version", 99)
-        .unwrap();
+    rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let refused = Catalog::open(&path, &Clock::System).unwrap_err();
-    assert!(
-        refused.to_string().contains("schema version 99"),
-        "{refused}"
-    );
+    assert!(refused.to_string().contains("schema version 99"), "{refused}");
 }

@@ -119,10 +119,7 @@ pub(crate) async fn by_login(tx: &mut Tx<'_>, login_key: &str) -> Result<Option<
 }
 
 pub(crate) async fn id_by_email(tx: &mut Tx<'_>, email_key: &str) -> Result<Option<UserId>> {
-    Ok(tx
-        .opt(&USER_ID_BY_EMAIL, params![email_key])
-        .await?
-        .map(UserId))
+    Ok(tx.opt(&USER_ID_BY_EMAIL, params![email_key]).await?.map(UserId))
 }
 
 pub(crate) async fn all(tx: &mut Tx<'_>) -> Result<Vec<User>> {
@@ -150,23 +147,17 @@ pub(crate) async fn insert(tx: &mut Tx<'_>, user: &UserRow, now: Time) -> Result
             ],
         )
         .await?;
-    let root: i64 = tx
-        .one(&ROOT_INSERT, params![id, "My Files", "my files", now])
-        .await?;
+    let root: i64 = tx.one(&ROOT_INSERT, params![id, "My Files", "my files", now]).await?;
     tx.exec(&TREE_INSERT, params![id, root, now]).await?;
     Ok(UserId(id))
 }
 
 pub(crate) async fn set_password(tx: &mut Tx<'_>, user: UserId, hash: &str) -> Result<()> {
-    tx.exec(&USER_SET_PASSWORD, params![user.0, hash])
-        .await
-        .map(drop)
+    tx.exec(&USER_SET_PASSWORD, params![user.0, hash]).await.map(drop)
 }
 
 pub(crate) async fn set_disabled(tx: &mut Tx<'_>, user: UserId, disabled: bool) -> Result<()> {
-    tx.exec(&USER_SET_DISABLED, params![user.0, disabled])
-        .await
-        .map(drop)
+    tx.exec(&USER_SET_DISABLED, params![user.0, disabled]).await.map(drop)
 }
 
 /// A user's root folder and how many live files the user owns.
@@ -184,10 +175,7 @@ pub(crate) async fn change_tree(
     bytes: i64,
     now: Time,
 ) -> Result<Time> {
-    Ok(Time(
-        tx.one(&TREE_CHANGE, params![owner.0, files, bytes, now])
-            .await?,
-    ))
+    Ok(Time(tx.one(&TREE_CHANGE, params![owner.0, files, bytes, now]).await?))
 }
 
 pub(crate) async fn insert_token(
@@ -198,10 +186,7 @@ pub(crate) async fn insert_token(
     now: Time,
     expires: Option<Time>,
 ) -> Result<TokenId> {
-    Ok(TokenId(
-        tx.one(&TOKEN_INSERT, params![user.0, hash, label, now, expires])
-            .await?,
-    ))
+    Ok(TokenId(tx.one(&TOKEN_INSERT, params![user.0, hash, label, now, expires]).await?))
 }
 
 pub(crate) async fn tokens(tx: &mut Tx<'_>, user: UserId) -> Result<Vec<Token>> {

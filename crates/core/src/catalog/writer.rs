@@ -28,10 +28,7 @@ impl Writer {
         let thread = std::thread::Builder::new()
             .name("catalog-writer".into())
             .spawn(move || desk.serve(jobs))?;
-        Ok(Writer {
-            queue: Some(queue),
-            thread: Some(thread),
-        })
+        Ok(Writer { queue: Some(queue), thread: Some(thread) })
     }
 
     pub(super) async fn run<I, T, F>(&self, input: I, unit: F) -> Result<T>
@@ -41,12 +38,7 @@ impl Writer {
         F: for<'a, 'tx> Fn(&'a mut Tx<'tx>, &'a I) -> Unit<'a, T> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let job = UnitJob {
-            input,
-            unit,
-            result: None,
-            answer,
-        };
+        let job = UnitJob { input, unit, result: None, answer };
         let queue = self.queue.as_ref().ok_or_else(stopped)?;
         queue.send(Box::new(job)).await.map_err(|_| stopped())?;
         answered.await.map_err(|_| stopped())?
@@ -145,11 +137,7 @@ impl Desk {
             seen.store(pages.unsigned_abs(), Ordering::Relaxed);
             Ok(())
         }))?;
-        Ok(Desk {
-            conn,
-            log_pages,
-            fenced: false,
-        })
+        Ok(Desk { conn, log_pages, fenced: false })
     }
 
     fn serve(&mut self, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
@@ -188,11 +176,7 @@ impl Desk {
         }
         if let Err(error) = self.statement("begin immediate") {
             tracing::warn!(%error, "the catalog's transaction did not begin");
-            return Outcome::Failed(if is_full(&error) {
-                Failure::Full
-            } else {
-                Failure::Busy
-            });
+            return Outcome::Failed(if is_full(&error) { Failure::Full } else { Failure::Busy });
         }
         for job in batch {
             if self.savepoint(job.as_mut()).is_err() || self.conn.is_autocommit() {
@@ -211,11 +195,7 @@ impl Desk {
         if !job.run(&mut self.conn) && !self.conn.is_autocommit() {
             self.statement("rollback to unit")?;
         }
-        if self.conn.is_autocommit() {
-            Ok(())
-        } else {
-            self.statement("release unit")
-        }
+        if self.conn.is_autocommit() { Ok(()) } else { self.statement("release unit") }
     }
 
     /// A full disk is known to have written nothing. After anything else the log may or may not hold
@@ -235,10 +215,7 @@ impl Desk {
         if self.fenced || self.log_pages.load(Ordering::Relaxed) < CHECKPOINT_PAGES {
             return;
         }
-        match self
-            .conn
-            .query_row("pragma wal_checkpoint(passive)", [], |_| Ok(()))
-        {
+        match self.conn.query_row("pragma wal_checkpoint(passive)", [], |_| Ok(())) {
             Ok(()) => self.log_pages.store(0, Ordering::Relaxed),
             Err(error) => tracing::warn!(%error, "the catalog's log was not copied back"),
         }

@@ -52,10 +52,7 @@ impl Drive {
         if login.contains([':', '@']) {
             return Err(Error::invalid("login", "A login has no ':' and no '@'."));
         }
-        if !email
-            .split_once('@')
-            .is_some_and(|(name, host)| !name.is_empty() && !host.is_empty())
-        {
+        if !email.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty()) {
             return Err(Error::invalid("email", "Enter a valid email address."));
         }
         let row = UserRow {
@@ -63,12 +60,7 @@ impl Drive {
             login: login.to_owned(),
             email_key: fold(email),
             email: email.to_owned(),
-            name: if user.name.trim().is_empty() {
-                login
-            } else {
-                user.name.trim()
-            }
-            .to_owned(),
+            name: if user.name.trim().is_empty() { login } else { user.name.trim() }.to_owned(),
             password: hash_password(user.password).await?,
             admin: user.admin,
         };
@@ -92,17 +84,13 @@ impl Drive {
 
     /// Every user, by login.
     pub async fn users(&self) -> Result<Vec<User>> {
-        self.catalog()
-            .read(&(), |tx, ()| Box::pin(users::all(tx)))
-            .await
+        self.catalog().read(&(), |tx, ()| Box::pin(users::all(tx))).await
     }
 
     /// The user with a login.
     pub async fn user(&self, login: &str) -> Result<User> {
         let key = fold(login);
-        self.catalog()
-            .read(&key, |tx, key| Box::pin(by_login(tx, key)))
-            .await
+        self.catalog().read(&key, |tx, key| Box::pin(by_login(tx, key))).await
     }
 
     /// Gives a user another password.
@@ -143,13 +131,7 @@ impl Drive {
         let secret = format!("{TOKEN_PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(random));
         let now = self.now();
         let expires = expires_in_days.map(|days| now.plus_seconds(i64::from(days) * 86_400));
-        let input = (
-            fold(login),
-            hash_token(&secret),
-            label.to_owned(),
-            now,
-            expires,
-        );
+        let input = (fold(login), hash_token(&secret), label.to_owned(), now, expires);
         let id = self
             .catalog()
             .write(input, |tx, (login, hash, label, now, expires)| {
@@ -187,11 +169,7 @@ impl Drive {
     /// Writes down when tokens were last used; the sweep calls it, so that a read never writes.
     pub(crate) async fn write_token_uses(&self) -> Result<()> {
         let used = {
-            let mut used = self
-                .0
-                .tokens_used
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut used = self.0.tokens_used.lock().unwrap_or_else(PoisonError::into_inner);
             std::mem::take(&mut *used)
         };
         if used.is_empty() {
@@ -217,10 +195,7 @@ async fn by_login(tx: &mut Tx<'_>, key: &str) -> Result<User> {
 fn checked<'a>(field: &'static str, text: &'a str) -> Result<&'a str> {
     let text = text.trim();
     if text.is_empty() || text.len() > TEXT_MAX || text.chars().any(char::is_control) {
-        return Err(Error::invalid(
-            field,
-            "1 to 255 bytes without control characters, please.",
-        ));
+        return Err(Error::invalid(field, "1 to 255 bytes without control characters, please."));
     }
     Ok(text)
 }
@@ -230,13 +205,7 @@ async fn hash_password(password: String) -> Result<String> {
     if password.is_empty() {
         return Err(Error::invalid("password", "This field may not be blank."));
     }
-    let hash = move || {
-        Argon2::default()
-            .hash_password(password.as_bytes())
-            .map(|h| h.to_string())
-    };
-    let hashed = tokio::task::spawn_blocking(hash)
-        .await
-        .map_err(Error::internal)?;
+    let hash = move || Argon2::default().hash_password(password.as_bytes()).map(|h| h.to_string());
+    let hashed = tokio::task::spawn_blocking(hash).await.map_err(Error::internal)?;
     hashed.map_err(|error| Error::internal(error.to_string()))
 }

@@ -43,10 +43,7 @@ impl Drive {
 
     /// Puts a file of the caller's in the trash.
     pub async fn trash(&self, caller: &Caller, id: FileId) -> Result<()> {
-        let change = Change {
-            trash: true,
-            ..Change::default()
-        };
+        let change = Change { trash: true, ..Change::default() };
         self.change(caller, id, change).await.map(drop)
     }
 
@@ -73,10 +70,7 @@ pub(super) fn check_type(type_id: i64) -> Result<()> {
     if (1..=12).contains(&type_id) {
         return Ok(());
     }
-    Err(Error::invalid(
-        "type_id",
-        format!("\"{type_id}\" is not a valid choice."),
-    ))
+    Err(Error::invalid("type_id", format!("\"{type_id}\" is not a valid choice.")))
 }
 
 async fn apply<'tx>(
@@ -85,11 +79,7 @@ async fn apply<'tx>(
     change: &Change,
     now: Time,
 ) -> Result<()> {
-    let (files, bytes) = if change.trash {
-        (-1, -file.size.cast_signed())
-    } else {
-        (0, 0)
-    };
+    let (files, bytes) = if change.trash { (-1, -file.size.cast_signed()) } else { (0, 0) };
     let at = users::change_tree(tx, file.owner, files, bytes, now).await?;
     if let Some(name) = &change.name {
         rename(tx, file, name).await?;
@@ -134,14 +124,9 @@ async fn restore<'tx>(tx: &mut Tx<'tx>, file: &Granted<'tx, File>, now: Time) ->
 async fn readers(tx: &mut Tx<'_>, owner: UserId, emails: &[String]) -> Result<Vec<UserId>> {
     let mut readers = Vec::new();
     for email in emails {
-        let user = users::id_by_email(tx, &fold(email.trim()))
-            .await?
-            .ok_or_else(|| {
-                Error::invalid(
-                    "shared_with",
-                    format!("No user has the e-mail \"{email}\"."),
-                )
-            })?;
+        let user = users::id_by_email(tx, &fold(email.trim())).await?.ok_or_else(|| {
+            Error::invalid("shared_with", format!("No user has the e-mail \"{email}\"."))
+        })?;
         if user != owner && !readers.contains(&user) {
             readers.push(user);
         }

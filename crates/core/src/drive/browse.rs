@@ -82,9 +82,7 @@ impl Drive {
             .catalog()
             .read(&input, |tx, (caller, now, id)| {
                 Box::pin(async move {
-                    let mut file = grant(tx, caller, *now, *id, Right::Read)
-                        .await?
-                        .into_inner();
+                    let mut file = grant(tx, caller, *now, *id, Right::Read).await?.into_inner();
                     files::load_shares(tx, &mut file).await?;
                     Ok(file)
                 })
@@ -100,13 +98,9 @@ impl Drive {
         let long = list.search.is_some() || list.size > LONG_PAGE;
         let input = (caller.clone(), now, list);
         let page = if long {
-            self.catalog()
-                .scan(&input, |tx, input| Box::pin(page(tx, input)))
-                .await?
+            self.catalog().scan(&input, |tx, input| Box::pin(page(tx, input))).await?
         } else {
-            self.catalog()
-                .read(&input, |tx, input| Box::pin(page(tx, input)))
-                .await?
+            self.catalog().read(&input, |tx, input| Box::pin(page(tx, input))).await?
         };
         self.note_use(caller, now);
         Ok(page)
@@ -116,10 +110,7 @@ impl Drive {
 async fn page(tx: &mut Tx<'_>, input: &(Caller, Time, List)) -> Result<ListPage> {
     let (caller, now, list) = input;
     let user = identify(tx, caller, *now).await?.id;
-    let pattern = list
-        .search
-        .as_deref()
-        .map(|text| pages::pattern(&fold(text)));
+    let pattern = list.search.as_deref().map(|text| pages::pattern(&fold(text)));
     let run = Run {
         user,
         set: list.set,
@@ -207,21 +198,11 @@ fn with_neighbours(
     let previous = (number > 1).then(|| Cursor {
         page: number - 1,
         // The first page is where the list begins, whatever came meanwhile.
-        key: key(files.first())
-            .filter(|_| number > 2)
-            .map(Beside::Before),
+        key: key(files.first()).filter(|_| number > 2).map(Beside::Before),
     });
-    ListPage {
-        count,
-        files,
-        previous,
-        next,
-    }
+    ListPage { count, files, previous, next }
 }
 
 fn reversed<'a>(run: &Run<'a>) -> Run<'a> {
-    Run {
-        descending: !run.descending,
-        ..run.clone()
-    }
+    Run { descending: !run.descending, ..run.clone() }
 }

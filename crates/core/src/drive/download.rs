@@ -43,9 +43,7 @@ impl Drive {
             .catalog()
             .read(&input, |tx, (caller, now, id)| {
                 Box::pin(async move {
-                    let mut file = grant(tx, caller, *now, *id, Right::Read)
-                        .await?
-                        .into_inner();
+                    let mut file = grant(tx, caller, *now, *id, Right::Read).await?.into_inner();
                     files::load_shares(tx, &mut file).await?;
                     let content = files::stored(tx, &file).await?;
                     Ok((file, content))
@@ -53,30 +51,19 @@ impl Drive {
             })
             .await?;
         self.note_use(caller, now);
-        Ok(Download {
-            file,
-            drive: self.clone(),
-            caller: caller.clone(),
-            content,
-        })
+        Ok(Download { file, drive: self.clone(), caller: caller.clone(), content })
     }
 
     /// Opens a plain text file for reading, if the caller may.
     pub async fn text(&self, caller: &Caller, id: FileId) -> Result<Download> {
         let download = self.download(caller, id).await?;
-        if download.file.plain {
-            Ok(download)
-        } else {
-            Err(Error::NotText)
-        }
+        if download.file.plain { Ok(download) } else { Err(Error::NotText) }
     }
 
     /// The key that a file's content is sealed under. Whoever holds a [`File`] was granted to read it.
     pub fn data_key(&self, file: &File) -> Result<DataKey> {
         let context = file.wrap_context()?;
-        self.vault()
-            .keys
-            .unwrap(&file.master_key, &context, &file.wrapped_key)
+        self.vault().keys.unwrap(&file.master_key, &context, &file.wrapped_key)
     }
 }
 
@@ -87,13 +74,7 @@ impl Download {
         let reader = self.drive.vault().read(&self.content, &key, range)?;
         let renew = self.drive.now().plus_seconds(RENEW_SECONDS);
         let (drive, caller, file) = (self.drive, self.caller, self.file.id);
-        Ok(DownloadBody {
-            drive,
-            caller,
-            file,
-            reader,
-            renew,
-        })
+        Ok(DownloadBody { drive, caller, file, reader, renew })
     }
 }
 

@@ -69,16 +69,11 @@ impl Drive {
         mut progress: impl FnMut(&Inspection),
     ) -> Result<Inspection> {
         let began = Instant::now();
-        let (versions, bytes) = self
-            .catalog()
-            .read(&(), |tx, ()| Box::pin(files::totals(tx)))
-            .await?;
+        let (versions, bytes) =
+            self.catalog().read(&(), |tx, ()| Box::pin(files::totals(tx))).await?;
         let of = Checked { versions, bytes };
-        let mut found = Inspection {
-            of,
-            catalog: self.catalog().faults().await?,
-            ..Inspection::default()
-        };
+        let mut found =
+            Inspection { of, catalog: self.catalog().faults().await?, ..Inspection::default() };
         let mut behind = (FileId(0), 0);
         loop {
             let next = self
@@ -130,10 +125,7 @@ impl Drive {
         if digested.md5 != version.md5 {
             return damaged("its MD5 is not what the catalog says");
         }
-        if version
-            .sha512
-            .is_some_and(|known| digested.sha512.is_some_and(|now| now != known))
-        {
+        if version.sha512.is_some_and(|known| digested.sha512.is_some_and(|now| now != known)) {
             return damaged("its SHA-512 is not what the catalog says");
         }
         Ok(())
@@ -142,9 +134,7 @@ impl Drive {
     /// The SHA-512 of a file's content.
     pub(crate) async fn sha512_of(&self, file: &File) -> Result<[u8; 64]> {
         let content = self.stored(file).await?;
-        let mut reader = self
-            .vault()
-            .read(&content, &self.data_key(file)?, 0..file.size)?;
+        let mut reader = self.vault().read(&content, &self.data_key(file)?, 0..file.size)?;
         let mut context = Context::new(&SHA512);
         while let Some(bytes) = reader.next().await? {
             context = tokio::task::spawn_blocking(move || {
@@ -159,17 +149,12 @@ impl Drive {
     }
 
     async fn stored(&self, file: &File) -> Result<StoredContent> {
-        self.catalog()
-            .read(file, |tx, file| Box::pin(files::stored(tx, file)))
-            .await
+        self.catalog().read(file, |tx, file| Box::pin(files::stored(tx, file))).await
     }
 
     /// A file by its id, in the trash or not.
     pub async fn find_file(&self, id: FileId) -> Result<File> {
-        let found = self
-            .catalog()
-            .read(&id, |tx, id| Box::pin(files::find_any(tx, *id)))
-            .await?;
+        let found = self.catalog().read(&id, |tx, id| Box::pin(files::find_any(tx, *id))).await?;
         found.ok_or(Error::NotFound)
     }
 
@@ -178,29 +163,15 @@ impl Drive {
         Ok(match self.stored(file).await?.sealed {
             Sealed::Inline(sealed) => {
                 let size = sealed.len() as u64;
-                vec![StoredObject {
-                    ordinal: 0,
-                    name: "inline".into(),
-                    sealed: Some(sealed),
-                    size,
-                }]
+                vec![StoredObject { ordinal: 0, name: "inline".into(), sealed: Some(sealed), size }]
             }
             Sealed::Objects(list) => {
                 let object = |(ordinal, object): (usize, &crate::vault::ObjectRef)| {
                     let layout = Layout::of_plain(object.size).map_err(Error::internal)?;
                     let (name, size) = (object.blob.to_string(), layout.sealed_len());
-                    Ok(StoredObject {
-                        ordinal,
-                        name,
-                        sealed: None,
-                        size,
-                    })
+                    Ok(StoredObject { ordinal, name, sealed: None, size })
                 };
-                list.0
-                    .iter()
-                    .enumerate()
-                    .map(object)
-                    .collect::<Result<_>>()?
+                list.0.iter().enumerate().map(object).collect::<Result<_>>()?
             }
         })
     }
@@ -219,9 +190,8 @@ impl Drive {
         }
         let blob = crate::vault::BlobKey::parse(&object.name).ok_or(Error::NotFound)?;
         let piece = self.vault().blobs.read(&blob, offset..end).await?;
-        piece.ok_or_else(|| Error::Damaged {
-            why: format!("object {blob} is missing or cut short"),
-        })
+        piece
+            .ok_or_else(|| Error::Damaged { why: format!("object {blob} is missing or cut short") })
     }
 }
 

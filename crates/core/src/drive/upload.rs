@@ -60,10 +60,7 @@ impl Drive {
 impl Upload {
     /// Takes a chunk; holds back only what does not yet fill a part.
     pub async fn write(&mut self, mut chunk: Bytes) -> Result<()> {
-        let writer = self
-            .writer
-            .as_mut()
-            .ok_or_else(|| Error::internal("the upload has ended"))?;
+        let writer = self.writer.as_mut().ok_or_else(|| Error::internal("the upload has ended"))?;
         while let Taken::NeedsObject = writer.write(&mut chunk).await? {
             let blob = BlobKey::random();
             self.leased.push(blob.clone());
@@ -100,12 +97,8 @@ impl Upload {
 
     async fn extend_leases(&mut self) -> Result<()> {
         let now = self.drive.now();
-        let input = (
-            self.leased.clone(),
-            now.plus_seconds(LEASE_SECONDS),
-            self.caller.clone(),
-            now,
-        );
+        let input =
+            (self.leased.clone(), now.plus_seconds(LEASE_SECONDS), self.caller.clone(), now);
         self.drive
             .catalog()
             .write(input, |tx, (blobs, until, caller, now)| {
@@ -175,10 +168,7 @@ async fn make_file(
         finished,
         end,
     };
-    drive
-        .catalog()
-        .write(input, |tx, input| Box::pin(commit(tx, input)))
-        .await
+    drive.catalog().write(input, |tx, input| Box::pin(commit(tx, input))).await
 }
 
 async fn lease(drive: &Drive, blob: BlobKey, owner: UserId) -> Result<()> {
@@ -202,9 +192,7 @@ async fn abandon(drive: &Drive, writer: Option<ContentWriter>, leased: Vec<BlobK
         }
         let forgotten = drive
             .catalog()
-            .write(blob, |tx, blob| {
-                Box::pin(contents::forget_pending(tx, blob))
-            })
+            .write(blob, |tx, blob| Box::pin(contents::forget_pending(tx, blob)))
             .await;
         if let Err(error) = forgotten {
             tracing::warn!(%error, "the lease of an object that was given up is left to the sweep");
@@ -223,11 +211,7 @@ struct Commit {
 }
 
 async fn commit(tx: &mut crate::catalog::Tx<'_>, input: &Commit) -> Result<File> {
-    let Finished {
-        content,
-        key,
-        digested,
-    } = &input.finished;
+    let Finished { content, key, digested } = &input.finished;
     let name = &input.end.name;
     let place = grant_home(tx, &input.caller, input.now).await?;
     let size = content.size.cast_signed();
@@ -263,9 +247,7 @@ async fn commit(tx: &mut crate::catalog::Tx<'_>, input: &Commit) -> Result<File>
 }
 
 async fn find(tx: &mut crate::catalog::Tx<'_>, id: FileId) -> Result<File> {
-    files::find_any(tx, id)
-        .await?
-        .ok_or_else(|| Error::internal("a new file is not there"))
+    files::find_any(tx, id).await?.ok_or_else(|| Error::internal("a new file is not there"))
 }
 
 /// The documented form: `user/user_<uid>/<stem>-<uuid><.ending>`.

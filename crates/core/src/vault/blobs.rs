@@ -41,30 +41,19 @@ impl Blobs {
         }
         let root = root.canonicalize()?;
         let store = LocalFileSystem::new_with_prefix(&root)?.with_fsync(true);
-        Ok(Blobs {
-            store: Arc::new(store),
-            root,
-        })
+        Ok(Blobs { store: Arc::new(store), root })
     }
 
     /// Begins to write an object. It becomes visible, and durable, when it is finished.
     pub(crate) async fn create(&self, blob: &BlobKey) -> Result<BlobWriter> {
         let upload = self.store.put_multipart(&object_path(blob)).await?;
-        Ok(BlobWriter {
-            blobs: self.clone(),
-            blob: blob.clone(),
-            upload,
-            parts: JoinSet::new(),
-        })
+        Ok(BlobWriter { blobs: self.clone(), blob: blob.clone(), upload, parts: JoinSet::new() })
     }
 
     /// Reads a range, whole or not at all. `None`: there is no such object, or it is shorter.
     pub(crate) async fn read(&self, blob: &BlobKey, range: Range<u64>) -> Result<Option<Bytes>> {
         let Range { start, end } = range;
-        let options = GetOptions {
-            range: Some(GetRange::Bounded(range)),
-            ..Default::default()
-        };
+        let options = GetOptions { range: Some(GetRange::Bounded(range)), ..Default::default() };
         let found = match self.store.get_opts(&object_path(blob), options).await {
             // The backend cuts a range at the object's end, and refuses one behind it.
             Ok(found) if found.range == (start..end) => found,
@@ -103,9 +92,7 @@ impl Blobs {
             }
             sync_directory(path.parent().unwrap_or(Path::new(".")))
         };
-        Ok(tokio::task::spawn_blocking(remove)
-            .await
-            .map_err(Error::internal)??)
+        Ok(tokio::task::spawn_blocking(remove).await.map_err(Error::internal)??)
     }
 }
 
@@ -124,8 +111,7 @@ impl BlobWriter {
         while self.parts.len() >= PARTS_IN_FLIGHT {
             self.part_written().await?;
         }
-        self.parts
-            .spawn(self.upload.put_part(PutPayload::from(part)));
+        self.parts.spawn(self.upload.put_part(PutPayload::from(part)));
         Ok(())
     }
 
@@ -156,11 +142,7 @@ impl BlobWriter {
 
 /// Makes names that were added to or removed from a directory durable.
 pub(crate) fn sync_directory(directory: &Path) -> std::io::Result<()> {
-    let directory = if directory.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        directory
-    };
+    let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
     std::fs::File::open(directory)?.sync_all()
 }
 

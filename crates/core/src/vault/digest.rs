@@ -33,12 +33,7 @@ pub(crate) struct Digests {
 impl Digests {
     pub(crate) fn new() -> Self {
         let sha512 = Some(Context::new(&SHA512));
-        Digests {
-            md5: Md5::new(),
-            sha512,
-            text: TextCheck::default(),
-            len: 0,
-        }
+        Digests { md5: Md5::new(), sha512, text: TextCheck::default(), len: 0 }
     }
 
     pub(crate) fn update(&mut self, bytes: &[u8]) {
@@ -54,18 +49,10 @@ impl Digests {
     }
 
     pub(crate) fn finish(self) -> Digested {
-        let sha512 = self.sha512.map(|context| {
-            context
-                .finish()
-                .as_ref()
-                .try_into()
-                .expect("SHA-512 has 64 bytes")
-        });
-        Digested {
-            md5: self.md5.finalize().into(),
-            sha512,
-            plain: self.text.finish(),
-        }
+        let sha512 = self
+            .sha512
+            .map(|context| context.finish().as_ref().try_into().expect("SHA-512 has 64 bytes"));
+        Digested { md5: self.md5.finalize().into(), sha512, plain: self.text.finish() }
     }
 }
 
@@ -123,22 +110,13 @@ pub(crate) struct DigestLane {
 impl DigestLane {
     pub(crate) fn new() -> Self {
         let at_rest = Some(Digests::new());
-        DigestLane {
-            gathered: Vec::new(),
-            gathered_len: 0,
-            at_work: None,
-            at_rest,
-        }
+        DigestLane { gathered: Vec::new(), gathered_len: 0, at_work: None, at_rest }
     }
 
     pub(crate) async fn update(&mut self, chunk: Bytes) -> Result<()> {
         self.gathered_len += chunk.len();
         self.gathered.push(chunk);
-        if self.gathered_len >= BATCH_LEN {
-            self.hash().await
-        } else {
-            Ok(())
-        }
+        if self.gathered_len >= BATCH_LEN { self.hash().await } else { Ok(()) }
     }
 
     pub(crate) async fn finish(mut self) -> Result<Digested> {
@@ -177,9 +155,7 @@ mod tests {
 
     fn digest_in_pieces(bytes: &[u8], piece: usize) -> Digested {
         let mut digests = Digests::new();
-        bytes
-            .chunks(piece.max(1))
-            .for_each(|piece| digests.update(piece));
+        bytes.chunks(piece.max(1)).for_each(|piece| digests.update(piece));
         digests.finish()
     }
 
@@ -194,11 +170,7 @@ mod tests {
             (b"\xed\xa0\x80", false),
         ] {
             for piece in 1..=bytes.len().max(1) {
-                assert_eq!(
-                    digest_in_pieces(bytes, piece).plain,
-                    plain,
-                    "{bytes:?} by {piece}"
-                );
+                assert_eq!(digest_in_pieces(bytes, piece).plain, plain, "{bytes:?} by {piece}");
             }
         }
     }

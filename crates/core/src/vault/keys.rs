@@ -23,19 +23,14 @@ pub(crate) struct Keyring {
 impl Keyring {
     /// Makes a key file with one key. Durable when it returns; never replaces a file.
     pub(crate) fn create(path: &Path) -> Result<Self> {
-        let keyring = Keyring {
-            keys: vec![(random_id(), MasterKey::generate())],
-        };
+        let keyring = Keyring { keys: vec![(random_id(), MasterKey::generate())] };
         let mut file = std::fs::OpenOptions::new()
             .write(true)
             .create_new(true)
             .mode(0o600)
             .open(path)
             .map_err(|error| {
-                Error::Refused(format!(
-                    "cannot make the key file {}: {error}",
-                    path.display()
-                ))
+                Error::Refused(format!("cannot make the key file {}: {error}", path.display()))
             })?;
         file.write_all(keyring.encode().as_bytes())?;
         file.sync_all()?;
@@ -48,14 +43,10 @@ impl Keyring {
         let at = path.display();
         let refuse = |why: String| Error::Refused(format!("the master key file {at} {why}"));
         let metadata = std::fs::metadata(path).map_err(|error| {
-            refuse(format!(
-                "cannot be read ({error}): put it back, nothing can be read without it"
-            ))
+            refuse(format!("cannot be read ({error}): put it back, nothing can be read without it"))
         })?;
         if metadata.permissions().mode() & 0o077 != 0 {
-            return Err(refuse(format!(
-                "can be read by others than its owner: chmod 600 {at}"
-            )));
+            return Err(refuse(format!("can be read by others than its owner: chmod 600 {at}")));
         }
         let text = Zeroizing::new(std::fs::read_to_string(path)?);
         Self::decode(&text).ok_or_else(|| {
@@ -75,20 +66,15 @@ impl Keyring {
 
     /// Unwraps a data key that was wrapped under key `id`.
     pub(crate) fn unwrap(&self, id: &str, context: &[u8], wrapped: &[u8]) -> Result<DataKey> {
-        let (_, master) = self
-            .keys
-            .iter()
-            .find(|(known, _)| known == id)
-            .ok_or_else(|| Error::Damaged {
+        let (_, master) =
+            self.keys.iter().find(|(known, _)| known == id).ok_or_else(|| Error::Damaged {
                 why: format!(
                     "its key is wrapped under master key {id}, which is not in the key file"
                 ),
             })?;
-        master
-            .unwrap_key(context, wrapped)
-            .map_err(|error: SealError| Error::Damaged {
-                why: format!("its wrapped key does not verify: {error}"),
-            })
+        master.unwrap_key(context, wrapped).map_err(|error: SealError| Error::Damaged {
+            why: format!("its wrapped key does not verify: {error}"),
+        })
     }
 
     /// What the catalog keeps to know a key again.
@@ -98,9 +84,7 @@ impl Keyring {
             .iter()
             .find(|(known, _)| known == id)
             .ok_or_else(|| Error::internal("a canary of an unknown key"))?;
-        Ok(master
-            .wrap_key(&canary_context(id), &DataKey::from_bytes([0; 32]))
-            .to_vec())
+        Ok(master.wrap_key(&canary_context(id), &DataKey::from_bytes([0; 32])).to_vec())
     }
 
     /// Whether `canary` was made by this key file's key `id`.
@@ -129,10 +113,7 @@ impl Keyring {
         let key = |line: &str| {
             let (id, key) = line.split_once(' ')?;
             let bytes = Zeroizing::new(BASE64_STANDARD.decode(key).ok()?);
-            Some((
-                id.to_owned(),
-                MasterKey::from_bytes(bytes.as_slice().try_into().ok()?),
-            ))
+            Some((id.to_owned(), MasterKey::from_bytes(bytes.as_slice().try_into().ok()?)))
         };
         let keys: Vec<_> = lines.map(key).collect::<Option<_>>()?;
         (!keys.is_empty()).then_some(Keyring { keys })

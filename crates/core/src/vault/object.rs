@@ -52,36 +52,22 @@ pub(crate) struct ObjectList(pub(crate) Vec<ObjectRef>);
 impl ObjectList {
     /// As the catalog keeps it: a line an object, its size and its name.
     pub(crate) fn encode(&self) -> String {
-        self.0
-            .iter()
-            .map(|object| format!("{} {}\n", object.size, object.blob))
-            .collect()
+        self.0.iter().map(|object| format!("{} {}\n", object.size, object.blob)).collect()
     }
 
     /// Reads [`ObjectList::encode`].
     pub(crate) fn decode(text: &str) -> Option<Self> {
         let object = |line: &str| {
             let (size, blob) = line.split_once(' ')?;
-            Some(ObjectRef {
-                blob: BlobKey::parse(blob)?,
-                size: size.parse().ok()?,
-            })
+            Some(ObjectRef { blob: BlobKey::parse(blob)?, size: size.parse().ok()? })
         };
-        text.lines()
-            .map(object)
-            .collect::<Option<_>>()
-            .map(ObjectList)
+        text.lines().map(object).collect::<Option<_>>().map(ObjectList)
     }
 
     /// As a wrapped key authenticates it.
     pub(crate) fn wrap_objects(&self) -> Vec<WrapObject<'_>> {
         let objects = self.0.iter();
-        objects
-            .map(|o| WrapObject {
-                key: o.blob.as_str(),
-                plain_len: o.size,
-            })
-            .collect()
+        objects.map(|o| WrapObject { key: o.blob.as_str(), plain_len: o.size }).collect()
     }
 }
 
@@ -115,7 +101,5 @@ impl StoredContent {
 
 /// A content that does not verify, in the domain's words.
 pub(crate) fn damaged(content: ContentId, error: &SealError) -> crate::Error {
-    crate::Error::Damaged {
-        why: format!("content {content:?}: {error}"),
-    }
+    crate::Error::Damaged { why: format!("content {content:?}: {error}") }
 }

@@ -32,11 +32,7 @@ impl ContentReader {
         key: &DataKey,
         range: Range<u64>,
     ) -> Result<Self> {
-        let mut reader = ContentReader {
-            ready: VecDeque::new(),
-            ahead: None,
-            windows: None,
-        };
+        let mut reader = ContentReader { ready: VecDeque::new(), ahead: None, windows: None };
         match &content.sealed {
             Sealed::Inline(sealed) => {
                 let plain = open_all(key, content.id, 0, sealed)
@@ -51,11 +47,7 @@ impl ContentReader {
                 }
             }
             Sealed::Objects(list) => {
-                let source = Source {
-                    blobs: blobs.clone(),
-                    content: content.id,
-                    key: key.clone(),
-                };
+                let source = Source { blobs: blobs.clone(), content: content.id, key: key.clone() };
                 reader.windows = Some(Windows::new(source, list.0.clone(), range));
                 reader.look_ahead();
             }
@@ -113,13 +105,7 @@ struct Windows {
 
 impl Windows {
     fn new(source: Source, objects: Vec<ObjectRef>, range: Range<u64>) -> Self {
-        Windows {
-            source,
-            objects,
-            current: 0,
-            begins: 0,
-            range,
-        }
+        Windows { source, objects, current: 0, begins: 0, range }
     }
 
     fn next(&mut self) -> Option<Window> {
@@ -158,37 +144,22 @@ impl Window {
     async fn fetch(self) -> Result<VecDeque<Bytes>> {
         let fail = |error: &SealError| damaged(self.source.content, error);
         let layout = Layout::of_plain(self.object.size).map_err(|error| fail(&error))?;
-        let span = layout
-            .span(self.plain.clone())
-            .ok_or_else(|| fail(&SealError::WrongLength))?;
+        let span = layout.span(self.plain.clone()).ok_or_else(|| fail(&SealError::WrongLength))?;
         let header_len = HEADER_LEN as u64;
         // The first window of an object brings the header along.
         let with_header = span.sealed.start == header_len;
-        let header = if with_header {
-            None
-        } else {
-            Some(self.read(0..header_len).await?)
-        };
+        let header = if with_header { None } else { Some(self.read(0..header_len).await?) };
         let from = if with_header { 0 } else { span.sealed.start };
         let mut sealed = self.read(from..span.sealed.end).await?;
         let header = header.unwrap_or_else(|| sealed.split_to(HEADER_LEN));
         let (source, object) = (&self.source, &self.object);
-        let opener = Opener::new(
-            &source.key,
-            &header,
-            source.content,
-            self.ordinal,
-            object.size,
-        )
-        .map_err(|error| fail(&error))?;
+        let opener = Opener::new(&source.key, &header, source.content, self.ordinal, object.size)
+            .map_err(|error| fail(&error))?;
         let mut pieces = VecDeque::with_capacity(span.segments as usize);
         let (mut skip, mut left) = (span.skip, span.len);
         for index in span.first_segment..span.first_segment + span.segments {
             let mut segment = sealed.split_to(sealed.len().min(SEALED_SEGMENT_LEN));
-            let plain_len = opener
-                .open(index, &mut segment)
-                .map_err(|error| fail(&error))?
-                .len();
+            let plain_len = opener.open(index, &mut segment).map_err(|error| fail(&error))?.len();
             let end = plain_len.min(skip + usize::try_from(left).unwrap_or(usize::MAX));
             let piece = segment.freeze().slice(skip..end);
             left -= piece.len() as u64;
@@ -205,8 +176,6 @@ impl Window {
         let bytes = found.ok_or_else(|| Error::Damaged {
             why: format!("object {} is missing or cut short", self.object.blob),
         })?;
-        Ok(bytes
-            .try_into_mut()
-            .unwrap_or_else(|shared| BytesMut::from(&shared[..])))
+        Ok(bytes.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..])))
     }
 }

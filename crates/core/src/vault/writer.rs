@@ -96,13 +96,7 @@ impl ContentWriter {
         let writer = self.blobs.create(&blob).await?;
         let mut sealed = Vec::with_capacity(PART_LEN + PART_LEN / 8);
         let sealer = Sealer::new(&self.key, self.id, ordinal, &mut sealed);
-        let mut object = Box::new(OpenObject {
-            blob,
-            writer,
-            sealer,
-            sealed,
-            size: 0,
-        });
+        let mut object = Box::new(OpenObject { blob, writer, sealer, sealed, size: 0 });
         let stage = std::mem::replace(&mut self.stage, Stage::Inline(Vec::new()));
         let digests = match stage {
             Stage::Inline(small) => {
@@ -128,21 +122,12 @@ impl ContentWriter {
                 let sealed = seal_all(&self.key, self.id, 0, &small).map_err(Error::internal)?;
                 (Sealed::Inline(sealed.into()), digests.finish())
             }
-            Stage::Between(digests) | Stage::Object(digests, _) => (
-                Sealed::Objects(ObjectList(self.done)),
-                digests.finish().await?,
-            ),
+            Stage::Between(digests) | Stage::Object(digests, _) => {
+                (Sealed::Objects(ObjectList(self.done)), digests.finish().await?)
+            }
         };
-        let content = StoredContent {
-            id: self.id,
-            size: self.size,
-            sealed,
-        };
-        Ok(Finished {
-            content,
-            key: self.key,
-            digested,
-        })
+        let content = StoredContent { id: self.id, size: self.size, sealed };
+        Ok(Finished { content, key: self.key, digested })
     }
 
     /// Gives the content up; the names of the objects to be removed.
@@ -164,10 +149,7 @@ impl ContentWriter {
             return Ok(());
         };
         self.stage = Stage::Between(digests);
-        self.done.push(ObjectRef {
-            blob: object.blob.clone(),
-            size: object.size,
-        });
+        self.done.push(ObjectRef { blob: object.blob.clone(), size: object.size });
         object.finish().await
     }
 }
@@ -176,27 +158,18 @@ impl OpenObject {
     async fn write(&mut self, plain: &[u8]) -> Result<()> {
         // In pieces, so that the buffer stays near the size of a part whatever a chunk's size is.
         for piece in plain.chunks(PART_LEN / 8) {
-            self.sealer
-                .push(piece, &mut self.sealed)
-                .map_err(Error::internal)?;
+            self.sealer.push(piece, &mut self.sealed).map_err(Error::internal)?;
             self.size += piece.len() as u64;
             if self.sealed.len() >= PART_LEN {
                 let next = Vec::with_capacity(PART_LEN + PART_LEN / 8);
-                self.writer
-                    .write(std::mem::replace(&mut self.sealed, next))
-                    .await?;
+                self.writer.write(std::mem::replace(&mut self.sealed, next)).await?;
             }
         }
         Ok(())
     }
 
     async fn finish(self: Box<Self>) -> Result<()> {
-        let OpenObject {
-            mut writer,
-            sealer,
-            mut sealed,
-            ..
-        } = *self;
+        let OpenObject { mut writer, sealer, mut sealed, .. } = *self;
         sealer.finish(&mut sealed);
         writer.write(sealed).await?;
         writer.finish().await

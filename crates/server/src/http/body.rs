@@ -41,11 +41,7 @@ impl Default for RateFloor {
     /// A kibibyte a second, over half a minute.
     fn default() -> Self {
         let window = Duration::from_secs(30);
-        Self {
-            grace: window,
-            window,
-            window_bytes_min: 30 << 10,
-        }
+        Self { grace: window, window, window_bytes_min: 30 << 10 }
     }
 }
 
@@ -78,16 +74,8 @@ where
 {
     /// Puts a floor under a body. Time counts from the first wait for it.
     pub fn new(body: B, floor: RateFloor) -> Self {
-        debug_assert!(
-            !floor.window.is_zero(),
-            "a window without length measures no rate"
-        );
-        Self {
-            body: Some(body),
-            floor,
-            window: Window::new(floor.grace),
-            timer: None,
-        }
+        debug_assert!(!floor.window.is_zero(), "a window without length measures no rate");
+        Self { body: Some(body), floor, window: Window::new(floor.grace), timer: None }
     }
 
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
@@ -112,9 +100,7 @@ where
         let now = Instant::now();
         let window = &mut self.window;
         window.waiting_since.get_or_insert(now);
-        let timer = self
-            .timer
-            .get_or_insert_with(|| Box::pin(sleep_until(now + window.length)));
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(now + window.length)));
         while timer.as_mut().poll(cx).is_ready() {
             window.count_wait(now);
             if window.waited >= window.length {
@@ -159,20 +145,12 @@ where
 
 impl Window {
     fn new(length: Duration) -> Self {
-        Self {
-            length,
-            received: 0,
-            waited: Duration::ZERO,
-            waiting_since: None,
-        }
+        Self { length, received: 0, waited: Duration::ZERO, waiting_since: None }
     }
 
     /// Ends the present wait, if there is one.
     fn count_wait(&mut self, now: Instant) {
-        self.waited += self
-            .waiting_since
-            .take()
-            .map_or(Duration::ZERO, |since| now - since);
+        self.waited += self.waiting_since.take().map_or(Duration::ZERO, |since| now - since);
     }
 }
 
@@ -196,11 +174,7 @@ where
             whole.extend_from_slice(&chunk);
         }
     }
-    Ok(if whole.is_empty() {
-        only
-    } else {
-        whole.freeze()
-    })
+    Ok(if whole.is_empty() { only } else { whole.freeze() })
 }
 
 impl fmt::Display for BodyError {

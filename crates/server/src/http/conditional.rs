@@ -108,13 +108,7 @@ impl<'a> Tag<'a> {
         };
         let input = input.strip_prefix(b"\"")?;
         let end = memchr::memchr(b'"', input)?;
-        Some((
-            Self {
-                weak,
-                opaque: &input[..end],
-            },
-            &input[end + 1..],
-        ))
+        Some((Self { weak, opaque: &input[..end] }, &input[end + 1..]))
     }
 
     /// The strong comparison of section 8.8.3.2 with a strong tag.
@@ -131,10 +125,7 @@ impl<'a> Tag<'a> {
 fn date(headers: &HeaderMap, name: HeaderName) -> Option<u64> {
     let value = headers.get(name)?.to_str().ok()?;
     let time = httpdate::parse_http_date(value).ok()?;
-    time.duration_since(SystemTime::UNIX_EPOCH)
-        .ok()
-        .as_ref()
-        .map(Duration::as_secs)
+    time.duration_since(SystemTime::UNIX_EPOCH).ok().as_ref().map(Duration::as_secs)
 }
 
 #[cfg(test)]
@@ -149,10 +140,8 @@ mod tests {
     const SAME: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
     const SAME_RFC_850: &str = "Sunday, 06-Nov-94 08:49:37 GMT";
     const AFTER: &str = "Sun, 06 Nov 1994 08:49:38 GMT";
-    const CURRENT: Validators<'_> = Validators {
-        etag: "v1,x",
-        last_modified_seconds: Some(CHANGED),
-    };
+    const CURRENT: Validators<'_> =
+        Validators { etag: "v1,x", last_modified_seconds: Some(CHANGED) };
 
     fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
         let parse = |&(name, value): &(&'static str, &str)| {
@@ -168,25 +157,13 @@ mod tests {
     #[track_caller]
     fn check(lines: &[(&'static str, &str)], expected: Precondition) {
         let headers = headers(lines);
-        assert_eq!(
-            evaluate(&Method::GET, &headers, CURRENT),
-            expected,
-            "GET {lines:?}"
-        );
-        assert_eq!(
-            evaluate(&Method::HEAD, &headers, CURRENT),
-            expected,
-            "HEAD {lines:?}"
-        );
+        assert_eq!(evaluate(&Method::GET, &headers, CURRENT), expected, "GET {lines:?}");
+        assert_eq!(evaluate(&Method::HEAD, &headers, CURRENT), expected, "HEAD {lines:?}");
     }
 
     #[track_caller]
     fn check_put(lines: &[(&'static str, &str)], expected: Precondition) {
-        assert_eq!(
-            evaluate(&Method::PUT, &headers(lines), CURRENT),
-            expected,
-            "PUT {lines:?}"
-        );
+        assert_eq!(evaluate(&Method::PUT, &headers(lines), CURRENT), expected, "PUT {lines:?}");
     }
 
     #[test]
@@ -238,39 +215,18 @@ mod tests {
 
     #[test]
     fn tags_go_before_dates_and_matches_before_their_negations() {
-        check(
-            &[("if-match", "\"v1,x\""), ("if-unmodified-since", BEFORE)],
-            Proceed,
-        );
-        check(
-            &[("if-match", "\"v0\""), ("if-unmodified-since", AFTER)],
-            Failed,
-        );
-        check(
-            &[("if-none-match", "\"v0\""), ("if-modified-since", AFTER)],
-            Proceed,
-        );
-        check(
-            &[("if-none-match", "\"v1,x\""), ("if-modified-since", BEFORE)],
-            NotModified,
-        );
+        check(&[("if-match", "\"v1,x\""), ("if-unmodified-since", BEFORE)], Proceed);
+        check(&[("if-match", "\"v0\""), ("if-unmodified-since", AFTER)], Failed);
+        check(&[("if-none-match", "\"v0\""), ("if-modified-since", AFTER)], Proceed);
+        check(&[("if-none-match", "\"v1,x\""), ("if-modified-since", BEFORE)], NotModified);
         check(&[("if-none-match", "*"), ("if-match", "\"v0\"")], Failed);
-        check(
-            &[("if-none-match", "*"), ("if-unmodified-since", BEFORE)],
-            Failed,
-        );
-        check(
-            &[("if-match", "*"), ("if-modified-since", SAME)],
-            NotModified,
-        );
+        check(&[("if-none-match", "*"), ("if-unmodified-since", BEFORE)], Failed);
+        check(&[("if-match", "*"), ("if-modified-since", SAME)], NotModified);
     }
 
     #[test]
     fn without_a_known_change_dates_say_nothing() {
-        let current = Validators {
-            last_modified_seconds: None,
-            ..CURRENT
-        };
+        let current = Validators { last_modified_seconds: None, ..CURRENT };
         for name in ["if-modified-since", "if-unmodified-since"] {
             for date in [BEFORE, AFTER] {
                 let headers = headers(&[(name, date)]);
@@ -285,10 +241,7 @@ mod tests {
     fn a_range_applies_to_the_very_state_it_names() {
         #[track_caller]
         fn check(value: &str, expected: bool) {
-            assert_eq!(
-                range_applies(&headers(&[("if-range", value)]), CURRENT),
-                expected
-            );
+            assert_eq!(range_applies(&headers(&[("if-range", value)]), CURRENT), expected);
         }
         assert!(range_applies(&headers(&[]), CURRENT));
         check("\"v1,x\"", true);

@@ -26,10 +26,7 @@ pub(crate) async fn respond(
     let size = file.size;
     let etag = format!("{}-{}", file.id.letters(), file.version);
     let modified = u64::try_from(file.uploaded.seconds()).unwrap_or(0);
-    let validators = Validators {
-        etag: &etag,
-        last_modified_seconds: Some(modified),
-    };
+    let validators = Validators { etag: &etag, last_modified_seconds: Some(modified) };
     let mut headers = validator_headers(&etag, modified);
     match evaluate(method, request, validators) {
         Precondition::Proceed => {}
@@ -85,10 +82,7 @@ fn validator_headers(etag: &str, modified: u64) -> HeaderMap {
 fn add_content_headers(headers: &mut HeaderMap, file: &File) {
     let media_type = content_type(&file.name).media_type;
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
-    headers.insert(
-        CONTENT_DISPOSITION,
-        content_disposition(Disposition::Attachment, &file.name),
-    );
+    headers.insert(CONTENT_DISPOSITION, content_disposition(Disposition::Attachment, &file.name));
     let policy = HeaderValue::from_static("sandbox; default-src 'none'");
     headers.insert(CONTENT_SECURITY_POLICY, policy);
 }

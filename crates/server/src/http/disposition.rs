@@ -80,26 +80,14 @@ const NOT_ATTR_CHAR: &AsciiSet = &NON_ALPHANUMERIC
 pub fn content_type(name: &str) -> ContentType {
     let guess = mime_guess::from_path(name).first_raw().unwrap_or_default();
     if guess == "text/plain" {
-        return ContentType {
-            media_type: "text/plain; charset=utf-8",
-            may_inline: true,
-        };
+        return ContentType { media_type: "text/plain; charset=utf-8", may_inline: true };
     }
     if INLINE.contains(&guess) {
-        ContentType {
-            media_type: guess,
-            may_inline: true,
-        }
+        ContentType { media_type: guess, may_inline: true }
     } else if ATTACHMENT.contains(&guess) {
-        ContentType {
-            media_type: guess,
-            may_inline: false,
-        }
+        ContentType { media_type: guess, may_inline: false }
     } else {
-        ContentType {
-            media_type: "application/octet-stream",
-            may_inline: false,
-        }
+        ContentType { media_type: "application/octet-stream", may_inline: false }
     }
 }
 
@@ -166,23 +154,11 @@ mod tests {
 
     #[test]
     fn other_names_come_in_both() {
-        check(
-            "résumé.pdf",
-            r#"filename="r_sum_.pdf"; filename*=UTF-8''r%C3%A9sum%C3%A9.pdf"#,
-        );
-        check(
-            r#"a"b\c"#,
-            r#"filename="a_b_c"; filename*=UTF-8''a%22b%5Cc"#,
-        );
+        check("résumé.pdf", r#"filename="r_sum_.pdf"; filename*=UTF-8''r%C3%A9sum%C3%A9.pdf"#);
+        check(r#"a"b\c"#, r#"filename="a_b_c"; filename*=UTF-8''a%22b%5Cc"#);
         check("a%20b", r#"filename="a_20b"; filename*=UTF-8''a%2520b"#);
-        check(
-            "a'(é)*",
-            r#"filename="a'(_)*"; filename*=UTF-8''a%27%28%C3%A9%29%2A"#,
-        );
-        check(
-            "a\r\nX: 1",
-            r#"filename="a__X: 1"; filename*=UTF-8''a%0D%0AX%3A%201"#,
-        );
+        check("a'(é)*", r#"filename="a'(_)*"; filename*=UTF-8''a%27%28%C3%A9%29%2A"#);
+        check("a\r\nX: 1", r#"filename="a__X: 1"; filename*=UTF-8''a%0D%0AX%3A%201"#);
         check("\u{7f}\0", r#"filename="__"; filename*=UTF-8''%7F%00"#);
     }
 
@@ -191,11 +167,7 @@ mod tests {
         #[track_caller]
         fn check(name: &str, media_type: &str, may_inline: bool) {
             let found = content_type(name);
-            assert_eq!(
-                (found.media_type, found.may_inline),
-                (media_type, may_inline),
-                "{name}"
-            );
+            assert_eq!((found.media_type, found.may_inline), (media_type, may_inline), "{name}");
         }
         check("a.txt", "text/plain; charset=utf-8", true);
         check("a.LOG", "text/plain; charset=utf-8", true);
@@ -229,15 +201,8 @@ mod tests {
             "mjs", "css", "mht", "mhtml", "swf", "wasm", "jar", "hta", "appcache", "rss", "vtt",
             "eml", "exe", "unknown", "html ", "html.",
         ] {
-            let octets = ContentType {
-                media_type: "application/octet-stream",
-                may_inline: false,
-            };
-            assert_eq!(
-                content_type(&format!("a.{extension}")),
-                octets,
-                "{extension}"
-            );
+            let octets = ContentType { media_type: "application/octet-stream", may_inline: false };
+            assert_eq!(content_type(&format!("a.{extension}")), octets, "{extension}");
         }
         assert!(!content_type("html").may_inline);
         assert!(!content_type("").may_inline);

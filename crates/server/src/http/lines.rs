@@ -21,9 +21,7 @@ impl LinesEncoder {
         let mut rest = chunk;
         while !rest.is_empty() {
             self.begin_line(out);
-            let plain = rest
-                .iter()
-                .position(|&byte| ESCAPES[usize::from(byte)] != 0);
+            let plain = rest.iter().position(|&byte| ESCAPES[usize::from(byte)] != 0);
             let (run, special) = rest.split_at(plain.unwrap_or(rest.len()));
             out.extend_from_slice(run);
             let Some((&byte, tail)) = special.split_first() else {
@@ -130,10 +128,7 @@ mod tests {
         check("a\n", r#"{"lines":["a\n"]}"#);
         check("a\nb", r#"{"lines":["a\n","b"]}"#);
         check("\n\n", r#"{"lines":["\n","\n"]}"#);
-        check(
-            "a\r\nb\rc\u{b}d\u{2028}e",
-            "{\"lines\":[\"a\\r\\n\",\"b\\rc\\u000bd\u{2028}e\"]}",
-        );
+        check("a\r\nb\rc\u{b}d\u{2028}e", "{\"lines\":[\"a\\r\\n\",\"b\\rc\\u000bd\u{2028}e\"]}");
     }
 
     #[test]

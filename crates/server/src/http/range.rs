@@ -63,11 +63,8 @@ fn parse_position(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    let append = |number: u64, digit: &u8| {
-        number
-            .saturating_mul(10)
-            .saturating_add(u64::from(digit - b'0'))
-    };
+    let append =
+        |number: u64, digit: &u8| number.saturating_mul(10).saturating_add(u64::from(digit - b'0'));
     Some(digits.iter().fold(0, append))
 }
 
@@ -80,11 +77,7 @@ mod tests {
 
     #[track_caller]
     fn check(header: &str, len: u64, expected: &ByteRange) {
-        assert_eq!(
-            &ByteRange::parse(header.as_bytes(), len),
-            expected,
-            "{header} of {len}"
-        );
+        assert_eq!(&ByteRange::parse(header.as_bytes(), len), expected, "{header} of {len}");
     }
 
     #[test]

@@ -132,9 +132,7 @@ struct Timer {
 impl Timer {
     /// Ready when `limit` has passed since the first poll after [`Timer::disarm`].
     fn poll(&mut self, cx: &mut Context<'_>, limit: Duration) -> Poll<()> {
-        let sleep = self
-            .sleep
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
         if !self.armed {
             sleep.as_mut().reset(Instant::now() + limit);
             self.armed = true;
@@ -155,11 +153,7 @@ impl BodyWatch {
     /// The body of the next request.
     pub(super) fn watch(&self, incoming: Incoming) -> Body {
         self.0.store(false, Relaxed);
-        Body::new(WatchedBody {
-            incoming,
-            ended: false,
-            watch: self.clone(),
-        })
+        Body::new(WatchedBody { incoming, ended: false, watch: self.clone() })
     }
 
     fn left_unread(&self) -> bool {

@@ -49,11 +49,7 @@ impl Server {
             stopped.await.unwrap();
         };
         let ended = tokio::spawn(serve(listener, router, tls, limits, shutdown));
-        Server {
-            address,
-            stop,
-            ended,
-        }
+        Server { address, stop, ended }
     }
 
     async fn connect(&self) -> TcpStream {
@@ -99,10 +95,7 @@ async fn a_request_carries_its_peer_and_scheme() {
     let stream = server.send("GET / HTTP/1.0\r\n\r\n").await;
     let peer = stream.local_addr().unwrap();
     let answer = rest(stream).await;
-    assert!(
-        answer.ends_with(&format!("\r\n\r\n{peer} http")),
-        "{answer}"
-    );
+    assert!(answer.ends_with(&format!("\r\n\r\n{peer} http")), "{answer}");
 }
 
 #[tokio::test]
@@ -121,10 +114,7 @@ async fn who_has_said_everything_hears_the_answer() {
         let mut stream = server.send(&format!("{head}{body}")).await;
         stream.shutdown().await.unwrap();
         let answer = rest(stream).await;
-        assert!(
-            answer.starts_with(&format!("HTTP/1.1 {status}")),
-            "{answer}"
-        );
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
     }
 }
 
@@ -143,10 +133,7 @@ async fn who_is_refused_while_still_sending_hears_why() {
 #[tokio::test]
 async fn lingering_has_an_end() {
     let refuse = post(|| async { StatusCode::UNAUTHORIZED });
-    let limits = Limits {
-        linger: SHORT,
-        ..PATIENT
-    };
+    let limits = Limits { linger: SHORT, ..PATIENT };
     let server = Server::start(Router::new().route("/", refuse), limits).await;
     let head = "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 9000000000\r\n\r\n";
     let mut stream = server.send(head).await;
@@ -156,10 +143,7 @@ async fn lingering_has_an_end() {
 
 #[tokio::test]
 async fn late_heads_and_idle_connections_are_closed() {
-    let limits = Limits {
-        head_timeout: SHORT,
-        ..PATIENT
-    };
+    let limits = Limits { head_timeout: SHORT, ..PATIENT };
     let server = Server::start(ok(), limits).await;
     for text in ["", "GET / HT"] {
         assert_eq!(rest(server.send(text).await).await, "", "{text:?}");
@@ -190,13 +174,8 @@ async fn no_more_connections_than_allowed_are_served() {
         now.fetch_sub(1, SeqCst);
     }
     let counts = Count::default();
-    let router = Router::new()
-        .route("/", get(count))
-        .with_state(counts.clone());
-    let limits = Limits {
-        connections: 2,
-        ..PATIENT
-    };
+    let router = Router::new().route("/", get(count)).with_state(counts.clone());
+    let limits = Limits { connections: 2, ..PATIENT };
     let server = Server::start(router, limits).await;
     let mut streams = Vec::new();
     for _ in 0..8 {
@@ -230,10 +209,7 @@ async fn a_reader_that_never_reads_is_cut() {
         let sending = sending.lock().unwrap().take();
         std::future::ready(Body::new(Endless(sending.unwrap())))
     });
-    let limits = Limits {
-        write_stall: SHORT,
-        ..PATIENT
-    };
+    let limits = Limits { write_stall: SHORT, ..PATIENT };
     let server = Server::start(Router::new().route("/", endless), limits).await;
     let mut stream = server.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
     until(&mut stream, "\r\n\r\n").await;
@@ -273,10 +249,7 @@ async fn what_does_not_end_is_cut() {
         began.send(()).await.unwrap();
         std::future::pending::<()>().await;
     });
-    let limits = Limits {
-        drain: SHORT,
-        ..PATIENT
-    };
+    let limits = Limits { drain: SHORT, ..PATIENT };
     let server = Server::start(Router::new().route("/", never), limits).await;
     let stream = server.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
     begun.recv().await.unwrap();
@@ -339,10 +312,7 @@ mod tls {
 
     #[tokio::test]
     async fn a_handshake_has_an_end() {
-        let limits = Limits {
-            handshake_timeout: SHORT,
-            ..PATIENT
-        };
+        let limits = Limits { handshake_timeout: SHORT, ..PATIENT };
         let (server, _) = start(limits).await;
         assert_eq!(rest(server.connect().await).await, "");
     }

@@ -18,14 +18,9 @@ impl FromRequestParts<App> for Credentials {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Problem> {
-        let header = parts
-            .headers
-            .get(AUTHORIZATION)
-            .map(http::HeaderValue::as_bytes);
+        let header = parts.headers.get(AUTHORIZATION).map(http::HeaderValue::as_bytes);
         let token = read(header).map_err(Problem::Unauthenticated)?;
-        Ok(Credentials {
-            caller: Caller::with_token(token),
-        })
+        Ok(Credentials { caller: Caller::with_token(token) })
     }
 }
 
@@ -36,10 +31,8 @@ const CHARACTERS: &str =
     "Invalid token header. Token string should not contain invalid characters.";
 
 fn read(header: Option<&[u8]>) -> Result<&str, &'static str> {
-    let mut words = header
-        .unwrap_or_default()
-        .split(u8::is_ascii_whitespace)
-        .filter(|word| !word.is_empty());
+    let mut words =
+        header.unwrap_or_default().split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     let scheme = words.next().ok_or(MISSING)?;
     if !scheme.eq_ignore_ascii_case(b"token") && !scheme.eq_ignore_ascii_case(b"bearer") {
         return Err(MISSING);

@@ -55,25 +55,22 @@ fn encode(
     first: Option<Bytes>,
     body: DownloadBody,
 ) -> BoxStream<'static, Result<Bytes, bindery_core::Error>> {
-    try_unfold(
-        Some((first, body, LinesEncoder::default())),
-        |state| async move {
-            let Some((first, mut body, mut encoder)) = state else {
-                return Ok(None);
-            };
-            let piece = match first {
-                Some(piece) => Some(piece),
-                None => body.next().await?,
-            };
-            let mut out = Vec::new();
-            let Some(piece) = piece else {
-                encoder.finish(&mut out);
-                return Ok(Some((Bytes::from(out), None)));
-            };
-            out.reserve(piece.len() + piece.len() / 8 + 16);
-            encoder.push(&piece, &mut out);
-            Ok::<_, bindery_core::Error>(Some((Bytes::from(out), Some((None, body, encoder)))))
-        },
-    )
+    try_unfold(Some((first, body, LinesEncoder::default())), |state| async move {
+        let Some((first, mut body, mut encoder)) = state else {
+            return Ok(None);
+        };
+        let piece = match first {
+            Some(piece) => Some(piece),
+            None => body.next().await?,
+        };
+        let mut out = Vec::new();
+        let Some(piece) = piece else {
+            encoder.finish(&mut out);
+            return Ok(Some((Bytes::from(out), None)));
+        };
+        out.reserve(piece.len() + piece.len() / 8 + 16);
+        encoder.push(&piece, &mut out);
+        Ok::<_, bindery_core::Error>(Some((Bytes::from(out), Some((None, body, encoder)))))
+    })
     .boxed()
 }

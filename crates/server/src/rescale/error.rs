@@ -96,18 +96,16 @@ fn domain(error: &Error) -> (StatusCode, Value) {
     match error {
         Error::Unauthenticated => (StatusCode::UNAUTHORIZED, detail("Invalid token.")),
         Error::NotFound => (StatusCode::NOT_FOUND, detail("Not found.")),
-        Error::Forbidden => (
-            StatusCode::FORBIDDEN,
-            detail("You do not have permission to perform this action."),
-        ),
+        Error::Forbidden => {
+            (StatusCode::FORBIDDEN, detail("You do not have permission to perform this action."))
+        }
         Error::Invalid { field, why } => {
             (StatusCode::BAD_REQUEST, json!({ wire_field(field): [why] }))
         }
         Error::NoSuchPage => (StatusCode::NOT_FOUND, detail("Invalid page.")),
-        Error::NotText => (
-            StatusCode::BAD_REQUEST,
-            detail("The file is not plain text: it has no lines."),
-        ),
+        Error::NotText => {
+            (StatusCode::BAD_REQUEST, detail("The file is not plain text: it has no lines."))
+        }
         Error::Taken { why } => (StatusCode::CONFLICT, detail(why)),
         Error::StorageFull => (
             StatusCode::INSUFFICIENT_STORAGE,
@@ -120,17 +118,11 @@ fn domain(error: &Error) -> (StatusCode, Value) {
         }
         Error::Unavailable(_) => {
             tracing::warn!(%error, "a request was not served");
-            (
-                StatusCode::SERVICE_UNAVAILABLE,
-                detail("The service is not available now."),
-            )
+            (StatusCode::SERVICE_UNAVAILABLE, detail("The service is not available now."))
         }
         Error::Refused(_) | Error::Internal(_) => {
             tracing::error!(%error, "a request failed");
-            (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                detail("A server error occurred."),
-            )
+            (StatusCode::INTERNAL_SERVER_ERROR, detail("A server error occurred."))
         }
     }
 }

@@ -22,9 +22,7 @@ impl FromRequestParts<App> for Prefix {
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Self::Rejection> {
         let path = parts.uri.path();
         let longest_first = super::PREFIXES.iter().rev();
-        let prefix = longest_first
-            .copied()
-            .find(|prefix| path.starts_with(prefix));
+        let prefix = longest_first.copied().find(|prefix| path.starts_with(prefix));
         Ok(Prefix(prefix.unwrap_or(super::PREFIXES[0])))
     }
 }
@@ -34,10 +32,7 @@ pub(super) type RawId = Result<Path<String>, PathRejection>;
 
 /// Reads an id. Credentials come first: only who has good ones learns that an id is none.
 pub(super) async fn file_id(drive: &Drive, caller: &Caller, raw: RawId) -> Result<FileId, Problem> {
-    match raw
-        .ok()
-        .and_then(|Path(letters)| FileId::from_letters(&letters))
-    {
+    match raw.ok().and_then(|Path(letters)| FileId::from_letters(&letters)) {
         Some(id) => Ok(id),
         None => {
             drive.identify(caller).await?;
@@ -66,11 +61,7 @@ pub(super) async fn me(
     Credentials { caller }: Credentials,
 ) -> Result<Json<UserObject>, Problem> {
     let user = app.drive.identify(&caller).await?;
-    Ok(Json(UserObject {
-        username: user.login,
-        email: user.email,
-        name: user.name,
-    }))
+    Ok(Json(UserObject { username: user.login, email: user.email, name: user.name }))
 }
 
 pub(super) async fn show(

@@ -25,11 +25,7 @@ pub(super) async fn list(
     Prefix(prefix): Prefix,
     RawQuery(query): RawQuery,
 ) -> Result<Json<FileList>, Problem> {
-    let query = Query(
-        parse(query.unwrap_or_default().as_bytes())
-            .into_owned()
-            .collect(),
-    );
+    let query = Query(parse(query.unwrap_or_default().as_bytes()).into_owned().collect());
     let Some(list) = query.list() else {
         // Only who may ask learns that there is no such page.
         app.drive.identify(&caller).await?;
@@ -52,9 +48,7 @@ struct Query(Vec<(String, String)>);
 impl Query {
     fn get(&self, name: &str) -> Option<&str> {
         let mut newest_first = self.0.iter().rev();
-        newest_first
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        newest_first.find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// `None`: the page is no number.
@@ -64,18 +58,10 @@ impl Query {
             Some("last") => PageNumber::Last,
             Some(number) => PageNumber::Number(number.parse().ok()?),
         };
-        let size = self
-            .get("page_size")
-            .and_then(|size| size.parse::<u64>().ok());
-        let size = size
-            .filter(|size| *size > 0)
-            .unwrap_or(PAGE_SIZE)
-            .min(PAGE_SIZE_MAX);
+        let size = self.get("page_size").and_then(|size| size.parse::<u64>().ok());
+        let size = size.filter(|size| *size > 0).unwrap_or(PAGE_SIZE).min(PAGE_SIZE_MAX);
         let newest_first = (OrderBy::Uploaded, true);
-        let (by, descending) = self
-            .get("ordering")
-            .and_then(ordering)
-            .unwrap_or(newest_first);
+        let (by, descending) = self.get("ordering").and_then(ordering).unwrap_or(newest_first);
         let key = |name| self.get(name).and_then(|text| key_from_text(text, by));
         Some(List {
             set: if self.get("shared").is_some_and(is_true) {
@@ -85,14 +71,9 @@ impl Query {
             },
             by,
             descending,
-            search: self
-                .get("search")
-                .filter(|text| !text.is_empty())
-                .map(str::to_owned),
+            search: self.get("search").filter(|text| !text.is_empty()).map(str::to_owned),
             page,
-            beside: key("after")
-                .map(Beside::Behind)
-                .or_else(|| key("before").map(Beside::Before)),
+            beside: key("after").map(Beside::Behind).or_else(|| key("before").map(Beside::Before)),
             size,
         })
     }
@@ -102,11 +83,7 @@ impl Query {
     fn link(&self, cursor: &Cursor) -> String {
         let mut link = Serializer::new(String::new());
         link.append_pair("page", &cursor.page.to_string());
-        link.extend_pairs(
-            self.0
-                .iter()
-                .filter(|(name, _)| !PLACE.contains(&name.as_str())),
-        );
+        link.extend_pairs(self.0.iter().filter(|(name, _)| !PLACE.contains(&name.as_str())));
         match &cursor.key {
             Some(Beside::Behind(key)) => link.append_pair("after", &key_to_text(key)),
             Some(Beside::Before(key)) => link.append_pair("before", &key_to_text(key)),
@@ -149,10 +126,7 @@ fn key_from_text(text: &str, by: OrderBy) -> Option<Key> {
         OrderBy::Name => KeyValue::Text(value.to_owned()),
         OrderBy::Uploaded | OrderBy::Size => KeyValue::Number(value.parse().ok()?),
     };
-    Some(Key {
-        value,
-        id: FileId::from_letters(id)?,
-    })
+    Some(Key { value, id: FileId::from_letters(id)? })
 }
 
 #[cfg(test)]
@@ -179,30 +153,15 @@ mod tests {
         assert_eq!(query("page=last").list().unwrap().page, PageNumber::Last);
         assert!(query("page=abc").list().is_none());
         assert!(query("page=-1").list().is_none());
-        assert!(
-            query("after=nonsense&search=")
-                .list()
-                .unwrap()
-                .beside
-                .is_none()
-        );
+        assert!(query("after=nonsense&search=").list().unwrap().beside.is_none());
     }
 
     #[test]
     fn a_link_keeps_the_other_parameters_and_begins_with_the_page() {
-        let key = Key {
-            value: KeyValue::Number(7),
-            id: FileId(1),
-        };
-        let cursor = Cursor {
-            page: 3,
-            key: Some(Beside::Behind(key)),
-        };
+        let key = Key { value: KeyValue::Number(7), id: FileId(1) };
+        let cursor = Cursor { page: 3, key: Some(Beside::Behind(key)) };
         let link = query("search=a%20b&page=2&after=x&page_size=5").link(&cursor);
-        assert!(
-            link.starts_with("page=3&search=a+b&page_size=5&after="),
-            "{link}"
-        );
+        assert!(link.starts_with("page=3&search=a+b&page_size=5&after="), "{link}");
     }
 
     proptest! {

@@ -91,10 +91,7 @@ fn boolean(value: &Value) -> Result<bool, Problem> {
     match text.as_str() {
         "True" | "true" | "1" => Ok(true),
         "False" | "false" | "0" => Ok(false),
-        _ => Err(Problem::Field(
-            "isDeleted",
-            "Must be a valid boolean.".into(),
-        )),
+        _ => Err(Problem::Field("isDeleted", "Must be a valid boolean.".into())),
     }
 }
 
@@ -102,10 +99,7 @@ fn emails(value: &Value) -> Result<Vec<String>, Problem> {
     let problem = || Problem::Field("sharedWith", "Expected a list of e-mail addresses.".into());
     let list = value.as_array().ok_or_else(problem)?;
     let text = |value: &Value| value.as_str().map(str::to_owned);
-    list.iter()
-        .map(text)
-        .collect::<Option<_>>()
-        .ok_or_else(problem)
+    list.iter().map(text).collect::<Option<_>>().ok_or_else(problem)
 }
 
 /// The fields of a body of any of the three types. In a form, a field given more than once is a list.
@@ -113,15 +107,8 @@ async fn fields(
     headers: &HeaderMap,
     body: MinimumRate<Body>,
 ) -> Result<Map<String, Value>, Problem> {
-    let content_type = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    let media_type = content_type
-        .unwrap_or_default()
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim();
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
     match media_type.to_ascii_lowercase().as_str() {
         "application/json" => json(&read_limited(body, BODY_MAX).await?),
         "application/x-www-form-urlencoded" => {
@@ -130,9 +117,7 @@ async fn fields(
         }
         "multipart/form-data" => Ok(form(multipart(headers, body).await?.into_iter())),
         _ if read_limited(body, BODY_MAX).await?.is_empty() => Ok(Map::new()),
-        _ => Err(Problem::UnsupportedMediaType(
-            content_type.unwrap_or_default().to_owned(),
-        )),
+        _ => Err(Problem::UnsupportedMediaType(content_type.unwrap_or_default().to_owned())),
     }
 }
 
@@ -140,10 +125,7 @@ fn json(bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
     let parsed = serde_json::from_slice(bytes);
     match parsed.map_err(|error| Problem::Parse(format!("JSON parse error - {error}")))? {
         Value::Object(fields) => Ok(fields),
-        _ => Err(Problem::Field(
-            "non_field_errors",
-            "Invalid data. Expected an object.".into(),
-        )),
+        _ => Err(Problem::Field("non_field_errors", "Invalid data. Expected an object.".into())),
     }
 }
 

@@ -41,17 +41,12 @@ pub(super) async fn upload(
         }
     };
     let file: File = upload.finish(end).await?;
-    Ok((
-        StatusCode::CREATED,
-        Json(FileObject::new(&app.drive, file, &site, prefix)),
-    ))
+    Ok((StatusCode::CREATED, Json(FileObject::new(&app.drive, file, &site, prefix))))
 }
 
 /// The boundary of a form. No boundary, or a bad one, is the client's mistake and not another type.
 pub(super) fn boundary(headers: &HeaderMap) -> Result<Boundary, Problem> {
-    let content_type = headers
-        .get(CONTENT_TYPE)
-        .map_or(&b""[..], http::HeaderValue::as_bytes);
+    let content_type = headers.get(CONTENT_TYPE).map_or(&b""[..], http::HeaderValue::as_bytes);
     Boundary::from_content_type(content_type).map_err(|error| match error {
         BoundaryError::NotMultipart => {
             Problem::UnsupportedMediaType(String::from_utf8_lossy(content_type).into_owned())
@@ -88,10 +83,7 @@ where
         }
     }
     let name = name.ok_or_else(|| file_problem("No file was submitted."))?;
-    Ok(UploadEnd {
-        name,
-        type_id: field_type.or(part_type),
-    })
+    Ok(UploadEnd { name, type_id: field_type.or(part_type) })
 }
 
 fn file_name(head: &PartHead) -> Result<Name, Problem> {
@@ -124,8 +116,7 @@ where
         text.extend_from_slice(&bytes);
     }
     let text = std::str::from_utf8(&text).ok();
-    text.and_then(|text| text.trim().parse().ok())
-        .ok_or_else(not_an_integer)
+    text.and_then(|text| text.trim().parse().ok()).ok_or_else(not_an_integer)
 }
 
 pub(super) fn not_an_integer() -> Problem {
@@ -135,11 +126,7 @@ pub(super) fn not_an_integer() -> Problem {
 /// The document's second example puts `{'type_id': 1}` where the part's `Content-Type` goes.
 fn type_of_part(head: &PartHead) -> Option<i64> {
     let text = std::str::from_utf8(head.content_type_raw()?).ok()?;
-    let (key, value) = text
-        .trim()
-        .strip_prefix('{')?
-        .strip_suffix('}')?
-        .split_once(':')?;
+    let (key, value) = text.trim().strip_prefix('{')?.strip_suffix('}')?.split_once(':')?;
     let unquoted = |text: &'_ str| text.trim().trim_matches(['\'', '"']).to_owned();
     matches!(unquoted(key).as_str(), "type_id" | "typeId").then(|| unquoted(value).parse().ok())?
 }

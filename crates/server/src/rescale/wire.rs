@@ -77,10 +77,7 @@ impl FileObject {
             |key| BASE64_STANDARD.encode(key.as_bytes()),
         );
         let id = file.id.letters();
-        let checksum = |hash: [u8; 64]| Checksum {
-            hash_function: "sha512",
-            file_hash: hex(&hash),
-        };
+        let checksum = |hash: [u8; 64]| Checksum { hash_function: "sha512", file_hash: hex(&hash) };
         FileObject {
             type_id: file.type_id,
             relative_path: file.name.clone(),
@@ -111,10 +108,8 @@ fn date(time: Time) -> String {
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-            let _never_fails = write!(text, "{byte:02x}");
-            text
-        })
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        let _never_fails = write!(text, "{byte:02x}");
+        text
+    })
 }

@@ -30,16 +30,9 @@ pub(crate) struct Person {
 impl World {
     pub(crate) async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let location = Location {
-            data: directory.path().join("data"),
-            key_file: None,
-        };
+        let location = Location { data: directory.path().join("data"), key_file: None };
         let drive = Drive::open(&location, Clock::fixed(NOW)).await.unwrap();
-        World {
-            drive,
-            directory,
-            settings: Settings::default(),
-        }
+        World { drive, directory, settings: Settings::default() }
     }
 
     pub(crate) async fn person(&self, login: &str) -> Person {
@@ -52,30 +45,16 @@ impl World {
             admin: false,
         };
         self.drive.add_user(user).await.unwrap();
-        let token = self
-            .drive
-            .create_token(login, "test", None)
-            .await
-            .unwrap()
-            .secret;
+        let token = self.drive.create_token(login, "test", None).await.unwrap().secret;
         Person { email, token }
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        let response = app(self.drive.clone(), self.settings.clone())
-            .oneshot(request)
-            .await
-            .unwrap();
+        let response =
+            app(self.drive.clone(), self.settings.clone()).oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
-        let body = body
-            .collect()
-            .await
-            .map(http_body_util::Collected::to_bytes);
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            body: body.unwrap_or_default(),
-        }
+        let body = body.collect().await.map(http_body_util::Collected::to_bytes);
+        Answer { status: parts.status, headers: parts.headers, body: body.unwrap_or_default() }
     }
 
     /// Every object and temporary file in the store.
@@ -116,8 +95,7 @@ impl Person {
 
     /// A form with one file, as `requests` sends it.
     pub(crate) fn upload(&self, name: &str, content: &[u8]) -> Request<Body> {
-        self.request(Method::POST, "/api/v2/files/contents/")
-            .form(&[Part::file(name, content)])
+        self.request(Method::POST, "/api/v2/files/contents/").form(&[Part::file(name, content)])
     }
 }
 
@@ -134,10 +112,7 @@ impl RequestBuilder {
     }
 
     pub(crate) fn body(self, content_type: &str, body: impl Into<Body>) -> Request<Body> {
-        self.0
-            .header(CONTENT_TYPE, content_type)
-            .body(body.into())
-            .unwrap()
+        self.0.header(CONTENT_TYPE, content_type).body(body.into()).unwrap()
     }
 
     pub(crate) fn json(self, json: &Value) -> Request<Body> {
@@ -199,9 +174,7 @@ impl Answer {
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .map_or("", |value| value.to_str().unwrap())
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 }
 

@@ -4,14 +4,8 @@ use super::{catalog, statements};
 
 /// Statements that may look at many rows: a search, commands of an administrator, and what is counted
 /// because it is not kept.
-const MAY_SCAN: [&str; 6] = [
-    "USERS",
-    "USER_COUNT",
-    "TOTALS",
-    "NEXT_VERSION",
-    "KEYS",
-    "SHARED_COUNT",
-];
+const MAY_SCAN: [&str; 6] =
+    ["USERS", "USER_COUNT", "TOTALS", "NEXT_VERSION", "KEYS", "SHARED_COUNT"];
 
 #[tokio::test]
 async fn no_request_scans_or_sorts_a_table() {
@@ -20,15 +14,11 @@ async fn no_request_scans_or_sorts_a_table() {
         .read(&(), |tx, ()| {
             let mut plans = Vec::new();
             for (name, sql) in statements() {
-                let mut statement = tx
-                    .engine()
-                    .prepare(&format!("explain query plan {}", sql.sqlite))
-                    .unwrap();
+                let mut statement =
+                    tx.engine().prepare(&format!("explain query plan {}", sql.sqlite)).unwrap();
                 let columns = statement.parameter_count();
                 let nulls = rusqlite::params_from_iter(std::iter::repeat_n(0, columns));
-                let lines = statement
-                    .query_map(nulls, |row| row.get::<_, String>(3))
-                    .unwrap();
+                let lines = statement.query_map(nulls, |row| row.get::<_, String>(3)).unwrap();
                 plans.push((name, lines.map(Result::unwrap).collect::<Vec<_>>()));
             }
             Box::pin(async move { Ok(plans) })
@@ -49,15 +39,10 @@ async fn no_request_scans_or_sorts_a_table() {
         }
         if name.starts_with("OWNED") {
             let ordered = ["files_by_date", "files_by_name", "files_by_size"];
-            let found = ordered
-                .iter()
-                .any(|index| lines.iter().any(|line| line.contains(index)));
+            let found = ordered.iter().any(|index| lines.iter().any(|line| line.contains(index)));
             assert!(found, "{name}: {lines:#?}");
             // Only the rows that are shown are put in order again, with their readers.
-            let sorts = lines
-                .iter()
-                .filter(|line| line.contains("TEMP B-TREE"))
-                .count();
+            let sorts = lines.iter().filter(|line| line.contains("TEMP B-TREE")).count();
             assert!(sorts <= 1, "{name}: {lines:#?}");
         }
     }

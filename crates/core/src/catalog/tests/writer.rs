@@ -14,9 +14,7 @@ async fn put(tx: &mut Tx<'_>, key: i64) -> Result<()> {
 async fn keys(catalog: &Catalog) -> i64 {
     let count = sql!("select count(*) from meta where key <> 'created'");
     catalog
-        .read(&count, |tx, count| {
-            Box::pin(async move { tx.one(count, params![]).await })
-        })
+        .read(&count, |tx, count| Box::pin(async move { tx.one(count, params![]).await }))
         .await
         .unwrap()
 }
@@ -75,9 +73,8 @@ async fn a_full_disk_is_told_and_the_writer_lives() {
     let full = catalog
         .write((), |tx, ()| {
             Box::pin(async move {
-                let pages: i64 = tx
-                    .engine()
-                    .pragma_query_value(None, "page_count", |r| r.get(0))?;
+                let pages: i64 =
+                    tx.engine().pragma_query_value(None, "page_count", |r| r.get(0))?;
                 tx.engine().pragma_update(None, "max_page_count", pages)?;
                 for key in 0..100_000 {
                     put(tx, key).await?;

@@ -25,10 +25,7 @@ impl fmt::Display for SealError {
         match self {
             Self::BadHeader(why) => write!(f, "this is not a sealed object: its header {why}"),
             Self::UnknownVersion(version) => {
-                write!(
-                    f,
-                    "the object is in format version {version}; only version 1 is known"
-                )
+                write!(f, "the object is in format version {version}; only version 1 is known")
             }
             Self::WrongContent => {
                 f.write_str("the object belongs to another content or to another place in it")

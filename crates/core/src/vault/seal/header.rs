@@ -52,9 +52,8 @@ impl Header {
     /// # Errors
     /// [`SealError::BadHeader`] or [`SealError::UnknownVersion`].
     pub fn decode(object: &[u8]) -> Result<Self, SealError> {
-        let bytes: &[u8; HEADER_LEN] = object
-            .first_chunk()
-            .ok_or(SealError::BadHeader("is shorter than 40 bytes"))?;
+        let bytes: &[u8; HEADER_LEN] =
+            object.first_chunk().ok_or(SealError::BadHeader("is shorter than 40 bytes"))?;
         if !bytes.starts_with(MAGIC) {
             return Err(SealError::BadHeader("does not begin with BINDERY"));
         }
@@ -97,11 +96,7 @@ impl Header {
     }
 
     pub(super) fn with_prefix(content: ContentId, ordinal: u32, prefix: [u8; 7]) -> Self {
-        Self {
-            content,
-            ordinal,
-            prefix,
-        }
+        Self { content, ordinal, prefix }
     }
 
     pub(super) fn prefix(&self) -> [u8; 7] {
@@ -122,7 +117,5 @@ impl Header {
 }
 
 fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
-    bytes
-        .try_into()
-        .expect("the slice is cut to the array's length")
+    bytes.try_into().expect("the slice is cut to the array's length")
 }

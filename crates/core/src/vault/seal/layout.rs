@@ -52,9 +52,7 @@ impl Layout {
     /// [`SealError::WrongLength`] if no plaintext seals to that length, [`SealError::TooLong`] as
     /// in [`Layout::of_plain`].
     pub fn of_sealed(sealed_len: u64) -> Result<Self, SealError> {
-        let body = sealed_len
-            .checked_sub(HEADER)
-            .ok_or(SealError::WrongLength)?;
+        let body = sealed_len.checked_sub(HEADER).ok_or(SealError::WrongLength)?;
         let (full, rest) = (body / SEALED_SEGMENT, body % SEALED_SEGMENT);
         let last = match rest {
             0 if full > 0 => 0,

@@ -31,10 +31,7 @@ impl Opener {
             return Err(SealError::WrongContent);
         }
         let layout = Layout::of_plain(plain_len)?;
-        Ok(Self {
-            cipher: SegmentCipher::new(key, &header),
-            layout,
-        })
+        Ok(Self { cipher: SegmentCipher::new(key, &header), layout })
     }
 
     /// The layout of this object.

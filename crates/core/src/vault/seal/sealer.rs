@@ -25,12 +25,7 @@ impl Sealer {
     /// The caller vouches that no other object of this key has the header's nonce prefix.
     pub(super) fn with_header(key: &DataKey, header: &Header, out: &mut Vec<u8>) -> Self {
         out.extend_from_slice(&header.encode());
-        Self {
-            cipher: SegmentCipher::new(key, header),
-            next: 0,
-            plain_len: 0,
-            held: Vec::new(),
-        }
+        Self { cipher: SegmentCipher::new(key, header), next: 0, plain_len: 0, held: Vec::new() }
     }
 
     /// Takes the next plaintext and appends the segments it completes to `out`. Whole segments go
@@ -98,16 +93,10 @@ mod tests {
         let mut sealer = Sealer::new(&DataKey::generate(), ContentId([1; 16]), 0, &mut out);
         // Pretending is enough: sealing 32 GiB for real would take ten seconds.
         sealer.plain_len = MAX_OBJECT_LEN - 10;
-        assert_eq!(
-            sealer.push(&[0; 11], &mut out),
-            Err(SealError::TooLong("the object"))
-        );
+        assert_eq!(sealer.push(&[0; 11], &mut out), Err(SealError::TooLong("the object")));
         assert!(sealer.held.is_empty());
         sealer.push(&[0; 10], &mut out).unwrap();
-        assert_eq!(
-            sealer.push(&[0], &mut out),
-            Err(SealError::TooLong("the object"))
-        );
+        assert_eq!(sealer.push(&[0], &mut out), Err(SealError::TooLong("the object")));
         assert_eq!(sealer.held.len(), 10);
     }
 }

@@ -15,11 +15,7 @@ pub(super) struct SegmentCipher {
 
 impl SegmentCipher {
     pub(super) fn new(key: &DataKey, header: &Header) -> Self {
-        Self {
-            key: key.cipher(),
-            prefix: header.prefix(),
-            header: header.encode(),
-        }
+        Self { key: key.cipher(), prefix: header.prefix(), header: header.encode() }
     }
 
     pub(super) fn seal(&self, index: u32, last: bool, segment: &mut [u8]) -> Tag {
@@ -36,10 +32,7 @@ impl SegmentCipher {
         last: bool,
         segment: &mut [u8],
     ) -> Result<usize, SealError> {
-        let len = segment
-            .len()
-            .checked_sub(TAG_LEN)
-            .ok_or(SealError::WrongLength)?;
+        let len = segment.len().checked_sub(TAG_LEN).ok_or(SealError::WrongLength)?;
         let (text, tag) = segment.split_at_mut(len);
         self.key
             .open_in_place_separate_tag(self.nonce(index, last), Aad::from(&self.header), tag, text)

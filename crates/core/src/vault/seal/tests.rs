@@ -20,9 +20,7 @@ fn key() -> DataKey {
 
 /// The plaintext of tests and vectors: its period of 251 shares no factor with a segment.
 fn pattern(range: std::ops::Range<u64>) -> Vec<u8> {
-    range
-        .map(|i| u8::try_from((i * 31 + 7) % 251).unwrap())
-        .collect()
+    range.map(|i| u8::try_from((i * 31 + 7) % 251).unwrap()).collect()
 }
 
 fn sealed(plain_len: u64) -> Vec<u8> {

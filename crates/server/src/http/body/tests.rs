@@ -65,36 +65,21 @@ async fn a_whole_body_passes_without_a_timer() {
 
 #[tokio::test(start_paused = true)]
 async fn a_silent_sender_is_given_the_grace() {
-    assert_eq!(
-        read(paced(1, 1, 0)).await,
-        (0, Some(BodyError::TooSlow), 30)
-    );
+    assert_eq!(read(paced(1, 1, 0)).await, (0, Some(BodyError::TooSlow), 30));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_sender_that_stops_is_found_in_the_window_after() {
-    assert_eq!(
-        read(paced(1, 100, 1)).await,
-        (100, Some(BodyError::TooSlow), 40)
-    );
-    assert_eq!(
-        read(paced(1, 1_000_000, 35)).await,
-        (35_000_000, Some(BodyError::TooSlow), 50)
-    );
+    assert_eq!(read(paced(1, 100, 1)).await, (100, Some(BodyError::TooSlow), 40));
+    assert_eq!(read(paced(1, 1_000_000, 35)).await, (35_000_000, Some(BodyError::TooSlow), 50));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_trickle_under_the_floor_is_too_slow() {
     // Four times 24 bytes are too few in the grace. Four times 25 are enough, but once 25 is not
     // in the window after.
-    assert_eq!(
-        read(paced(7, 24, 100)).await,
-        (4 * 24, Some(BodyError::TooSlow), 30)
-    );
-    assert_eq!(
-        read(paced(7, 25, 100)).await,
-        (5 * 25, Some(BodyError::TooSlow), 40)
-    );
+    assert_eq!(read(paced(7, 24, 100)).await, (4 * 24, Some(BodyError::TooSlow), 30));
+    assert_eq!(read(paced(7, 25, 100)).await, (5 * 25, Some(BodyError::TooSlow), 40));
 }
 
 #[tokio::test(start_paused = true)]
@@ -137,9 +122,7 @@ async fn a_failed_body_is_cut_and_trailers_are_passed_over() {
 #[tokio::test]
 async fn a_small_body_is_read_whole_up_to_its_limit() {
     async fn read(chunks: &[&'static str], limit: u64) -> Result<Bytes, BodyError> {
-        let chunks = chunks
-            .iter()
-            .map(|chunk| Ok(Bytes::from_static(chunk.as_bytes())));
+        let chunks = chunks.iter().map(|chunk| Ok(Bytes::from_static(chunk.as_bytes())));
         read_limited(stream::iter(chunks), limit).await
     }
     assert_eq!(read(&[], 0).await.unwrap(), "");
@@ -152,9 +135,7 @@ async fn a_small_body_is_read_whole_up_to_its_limit() {
     assert_eq!(read(&["a", "b", "c", "d"], 3).await, too_large);
 
     let only = Bytes::from(vec![b'x'; 100]);
-    let read = read_limited(stream::iter([Ok(only.clone())]), 100)
-        .await
-        .unwrap();
+    let read = read_limited(stream::iter([Ok(only.clone())]), 100).await.unwrap();
     assert_eq!(read.as_ptr(), only.as_ptr());
     let cut = stream::iter([Ok(only), Err(BodyError::Cut)]);
     assert_eq!(read_limited(cut, 1000).await, Err(BodyError::Cut));

@@ -50,9 +50,7 @@ impl Boundary {
         if !ends_well || boundary.len() > LEN_MAX || !boundary.iter().all(is_boundary_char) {
             return Err(BoundaryError::Malformed);
         }
-        Ok(Self {
-            delimiter: [b"\r\n--", boundary].concat().into(),
-        })
+        Ok(Self { delimiter: [b"\r\n--", boundary].concat().into() })
     }
 }
 
@@ -87,28 +85,13 @@ mod tests {
     fn boundaries_are_read_in_every_spelling() {
         check("multipart/form-data; boundary=abc", Ok("abc"));
         check("multipart/form-data;boundary=abc", Ok("abc"));
-        check(
-            "Multipart/Form-Data ; charset=utf-8 ; BOUNDARY = abc ",
-            Ok("abc"),
-        );
+        check("Multipart/Form-Data ; charset=utf-8 ; BOUNDARY = abc ", Ok("abc"));
         check("multipart/form-data; boundary=\"a b?\"", Ok("a b?"));
-        check(
-            "multipart/form-data; boundary=----=_Part_7",
-            Ok("----=_Part_7"),
-        );
-        check(
-            "multipart/form-data; x=\";boundary=no\"; boundary=yes",
-            Ok("yes"),
-        );
-        check(
-            "multipart/form-data; boundary=byhand; boundary=curls",
-            Ok("curls"),
-        );
+        check("multipart/form-data; boundary=----=_Part_7", Ok("----=_Part_7"));
+        check("multipart/form-data; x=\";boundary=no\"; boundary=yes", Ok("yes"));
+        check("multipart/form-data; boundary=byhand; boundary=curls", Ok("curls"));
         let longest = "x".repeat(70);
-        check(
-            &format!("multipart/form-data; boundary={longest}"),
-            Ok(&longest),
-        );
+        check(&format!("multipart/form-data; boundary={longest}"), Ok(&longest));
     }
 
     #[test]
@@ -125,9 +108,6 @@ mod tests {
         check("multipart/form-data; boundary=\"a \"", Err(Malformed));
         check("multipart/form-data; boundary=\"a\r\nb\"", Err(Malformed));
         check("multipart/form-data; boundary=é", Err(Malformed));
-        check(
-            &format!("multipart/form-data; boundary={}", "x".repeat(71)),
-            Err(Malformed),
-        );
+        check(&format!("multipart/form-data; boundary={}", "x".repeat(71)), Err(Malformed));
     }
 }

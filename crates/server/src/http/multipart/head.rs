@@ -42,9 +42,7 @@ impl PartHead {
 
     /// The value of a header, as it came; of several lines of that name, the last.
     pub fn header(&self, name: &str) -> Option<&[u8]> {
-        split(&self.lines)
-            .filter_map(|line| field(line, name))
-            .last()
+        split(&self.lines).filter_map(|line| field(line, name)).last()
     }
 
     /// The value of `Content-Type`, as it came: not every client means a media type by it.
@@ -98,8 +96,7 @@ fn split(lines: &[u8]) -> impl Iterator<Item = &[u8]> {
 fn field<'a>(line: &'a [u8], name: &str) -> Option<&'a [u8]> {
     let colon = memchr(b':', line)?;
     let (key, value) = (line[..colon].trim_ascii_end(), &line[colon + 1..]);
-    key.eq_ignore_ascii_case(name.as_bytes())
-        .then(|| value.trim_ascii())
+    key.eq_ignore_ascii_case(name.as_bytes()).then(|| value.trim_ascii())
 }
 
 /// Undoes the escapes of the form encoding, which are these three and no others: a `%41` in a file
@@ -143,20 +140,11 @@ mod tests {
 
     #[track_caller]
     fn check(parameters: &[u8], expected: Option<Result<&str, BadName>>) {
-        let line = [
-            b"content-disposition: form-data; name=\"file\"",
-            parameters,
-            b"\r\n",
-        ]
-        .concat();
+        let line = [b"content-disposition: form-data; name=\"file\"", parameters, b"\r\n"].concat();
         let expected = expected.map(|name| name.map(str::to_owned));
         let shown = String::from_utf8_lossy(parameters);
         assert_eq!(head(&line).unwrap().file_name(), expected, "{shown}");
-        assert_eq!(
-            head(&line).unwrap().name(),
-            Some(Ok("file".to_owned())),
-            "{shown}"
-        );
+        assert_eq!(head(&line).unwrap().name(), Some(Ok("file".to_owned())), "{shown}");
     }
 
     #[test]
@@ -165,41 +153,20 @@ mod tests {
         check(br#"; filename="a.txt""#, Some(Ok("a.txt")));
         check(br#"; filename=a.txt"#, Some(Ok("a.txt")));
         check(br#"; FileName="""#, Some(Ok("")));
-        check(
-            br#"; filename="/full/local/path.txt""#,
-            Some(Ok("/full/local/path.txt")),
-        );
+        check(br#"; filename="/full/local/path.txt""#, Some(Ok("/full/local/path.txt")));
         check(br#"; filename="C:\dir\x""#, Some(Ok(r"C:\dir\x")));
-        check(
-            br#"; filename="say \"hi\"\\.txt""#,
-            Some(Ok(r#"say "hi"\.txt"#)),
-        );
-        check(
-            br#"; filename="say %22hi%22%0D%0a.txt""#,
-            Some(Ok("say \"hi\"\r\n.txt")),
-        );
-        check(
-            br#"; filename="100%25 %41.txt""#,
-            Some(Ok("100%25 %41.txt")),
-        );
-        check(
-            "; filename=\"résumé;.pdf\"".as_bytes(),
-            Some(Ok("résumé;.pdf")),
-        );
+        check(br#"; filename="say \"hi\"\\.txt""#, Some(Ok(r#"say "hi"\.txt"#)));
+        check(br#"; filename="say %22hi%22%0D%0a.txt""#, Some(Ok("say \"hi\"\r\n.txt")));
+        check(br#"; filename="100%25 %41.txt""#, Some(Ok("100%25 %41.txt")));
+        check("; filename=\"résumé;.pdf\"".as_bytes(), Some(Ok("résumé;.pdf")));
         check(b"; filename=\"r\xe9sum\xe9.pdf\"", Some(Err(BadName)));
         check(br#"; filename="a"; filename="b""#, Some(Ok("b")));
     }
 
     #[test]
     fn extended_file_names_win_when_they_can_be_read() {
-        check(
-            b"; filename*=utf-8''r%C3%A9sultat.txt",
-            Some(Ok("résultat.txt")),
-        );
-        check(
-            b"; filename*=UTF-8'fr'r%c3%a9sultat.txt",
-            Some(Ok("résultat.txt")),
-        );
+        check(b"; filename*=utf-8''r%C3%A9sultat.txt", Some(Ok("résultat.txt")));
+        check(b"; filename*=UTF-8'fr'r%c3%a9sultat.txt", Some(Ok("résultat.txt")));
         check(b"; filename*=\"utf-8''a%27b%3B\"", Some(Ok("a'b;")));
         check(b"; filename*=ISO-8859-1''%A3%20rates", Some(Ok("£ rates")));
         check(b"; filename=\"a\"; filename*=utf-8''b", Some(Ok("b")));
@@ -223,17 +190,10 @@ mod tests {
     fn what_is_no_header_is_refused() {
         assert_eq!(head(b"").unwrap().content_type_raw(), None);
         assert!(head(b"a:1\r\nb:2\r\nc:3\r\n").is_ok());
-        assert_eq!(
-            head(b"a:1\r\nb:2\r\nc:3\r\nd:4\r\n"),
-            Err(SyntaxError::TooManyHeaders)
-        );
-        for bad in [
-            &b"a\r\n"[..],
-            b":1\r\n",
-            b"a:1\r\n folded: 1\r\n",
-            b"a:1\nb:2\r\n",
-            b"a:\0\r\n",
-        ] {
+        assert_eq!(head(b"a:1\r\nb:2\r\nc:3\r\nd:4\r\n"), Err(SyntaxError::TooManyHeaders));
+        for bad in
+            [&b"a\r\n"[..], b":1\r\n", b"a:1\r\n folded: 1\r\n", b"a:1\nb:2\r\n", b"a:\0\r\n"]
+        {
             assert_eq!(head(bad), Err(SyntaxError::MalformedHead), "{bad:?}");
         }
     }

@@ -28,10 +28,8 @@ pub(super) fn params(value: &[u8]) -> impl Iterator<Item = Param<'_>> {
                 rest = after_semicolon(input);
                 continue;
             };
-            let (name, value) = (
-                input[..equals].trim_ascii(),
-                input[equals + 1..].trim_ascii_start(),
-            );
+            let (name, value) =
+                (input[..equals].trim_ascii(), input[equals + 1..].trim_ascii_start());
             let (value, tail) = match value.strip_prefix(b"\"") {
                 Some(quoted) => unquote(quoted),
                 None => {
@@ -88,16 +86,11 @@ mod tests {
     fn check(value: &str, expected: &[(&str, &str)]) {
         let found: Vec<_> = params(value.as_bytes())
             .map(|p| {
-                (
-                    String::from_utf8_lossy(p.name),
-                    String::from_utf8_lossy(&p.value).into_owned(),
-                )
+                (String::from_utf8_lossy(p.name), String::from_utf8_lossy(&p.value).into_owned())
             })
             .collect();
-        let expected: Vec<_> = expected
-            .iter()
-            .map(|&(name, value)| (name.into(), value.to_owned()))
-            .collect();
+        let expected: Vec<_> =
+            expected.iter().map(|&(name, value)| (name.into(), value.to_owned())).collect();
         assert_eq!(found, expected, "{value}");
     }
 
@@ -105,10 +98,7 @@ mod tests {
     fn tokens_and_quoted_strings() {
         check("x", &[]);
         check("x;", &[]);
-        check(
-            "x; a=1;b = 2 ; c=\"3;4\"",
-            &[("a", "1"), ("b", "2"), ("c", "3;4")],
-        );
+        check("x; a=1;b = 2 ; c=\"3;4\"", &[("a", "1"), ("b", "2"), ("c", "3;4")]);
         check("x; flag; a=1", &[("a", "1")]);
         check("x; \"a=1\"; b=2", &[("b", "2")]);
         check("x; a=\"\"; b=", &[("a", ""), ("b", "")]);
@@ -118,14 +108,8 @@ mod tests {
 
     #[test]
     fn a_backslash_escapes_only_quote_and_backslash() {
-        check(
-            r#"x; a="C:\dir\x.txt"; b=1"#,
-            &[("a", r"C:\dir\x.txt"), ("b", "1")],
-        );
-        check(
-            r#"x; a="say \"hi\".txt"; b=1"#,
-            &[("a", r#"say "hi".txt"#), ("b", "1")],
-        );
+        check(r#"x; a="C:\dir\x.txt"; b=1"#, &[("a", r"C:\dir\x.txt"), ("b", "1")]);
+        check(r#"x; a="say \"hi\".txt"; b=1"#, &[("a", r#"say "hi".txt"#), ("b", "1")]);
         check(r#"x; a="C:\\dir\\x""#, &[("a", r"C:\dir\x")]);
         check(r#"x; a="\\"; b=1"#, &[("a", r"\"), ("b", "1")]);
         check(r#"x; a="\"";b=1"#, &[("a", r#"""#), ("b", "1")]);

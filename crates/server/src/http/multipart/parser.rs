@@ -22,11 +22,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            head_bytes_max: 8 * 1024,
-            head_lines_max: 32,
-            parts_max: 64,
-        }
+        Self { head_bytes_max: 8 * 1024, head_lines_max: 32, parts_max: 64 }
     }
 }
 
@@ -173,11 +169,7 @@ impl Parser {
 
     fn spend(&mut self, bytes: usize, error: SyntaxError) -> Result<(), SyntaxError> {
         self.spent += bytes;
-        if self.spent > self.limits.head_bytes_max {
-            Err(error)
-        } else {
-            Ok(())
-        }
+        if self.spent > self.limits.head_bytes_max { Err(error) } else { Ok(()) }
     }
 
     /// Takes what comes before the next delimiter, or the delimiter.
@@ -187,11 +179,7 @@ impl Parser {
     fn scan(&mut self, input: &mut Bytes) -> Scan {
         if self.matched > 0 {
             let wanted = &self.delimiter[self.matched..];
-            let same = wanted
-                .iter()
-                .zip(input.iter())
-                .take_while(|(a, b)| a == b)
-                .count();
+            let same = wanted.iter().zip(input.iter()).take_while(|(a, b)| a == b).count();
             if same == wanted.len() {
                 input.advance(same);
                 self.matched = 0;
@@ -219,11 +207,7 @@ impl Parser {
         };
         let bytes = input.split_to(end);
         input.advance(self.matched);
-        if bytes.is_empty() {
-            Scan::Empty
-        } else {
-            Scan::Bytes(bytes)
-        }
+        if bytes.is_empty() { Scan::Empty } else { Scan::Bytes(bytes) }
     }
 
     /// How many bytes at the end of the input may begin a delimiter.

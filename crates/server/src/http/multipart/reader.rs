@@ -93,10 +93,7 @@ mod tests {
     }
 
     fn bytewise(form: &'static str) -> Vec<Chunk> {
-        form.as_bytes()
-            .chunks(1)
-            .map(|byte| Ok(Bytes::from_static(byte)))
-            .collect()
+        form.as_bytes().chunks(1).map(|byte| Ok(Bytes::from_static(byte))).collect()
     }
 
     async fn gather<S: Stream<Item = Chunk> + Unpin>(form: &mut Multipart<S>) -> Vec<u8> {
@@ -133,10 +130,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_failed_body_is_not_bad_syntax() {
-        let mut form = reader(vec![
-            Ok(Bytes::from_static(&FORM.as_bytes()[..60])),
-            Err("cut"),
-        ]);
+        let mut form = reader(vec![Ok(Bytes::from_static(&FORM.as_bytes()[..60])), Err("cut")]);
         form.next_part().await.unwrap().unwrap();
         form.next_data().await.unwrap().unwrap();
         assert_eq!(form.next_data().await, Err(MultipartError::Body("cut")));

@@ -44,10 +44,7 @@ fn the_edges_of_a_range() {
     assert_eq!(at_end.sealed, 40..40 + 65552);
     assert_eq!(layout.span(0..SEGMENT + 1), None);
     assert_eq!(layout.span(SEGMENT + 1..SEGMENT + 1), None);
-    #[expect(
-        clippy::reversed_empty_ranges,
-        reason = "the refusal of such a range is the point"
-    )]
+    #[expect(clippy::reversed_empty_ranges, reason = "the refusal of such a range is the point")]
     let reversed = layout.span(2..1);
     assert_eq!(reversed, None);
     assert_eq!(layout.span(u64::MAX..u64::MAX), None);
@@ -64,19 +61,13 @@ fn lengths_that_no_object_has() {
         assert_eq!(Layout::of_sealed(len), Err(SealError::WrongLength), "{len}");
     }
     let plain_len = |sealed_len| Layout::of_sealed(sealed_len).unwrap().plain_len();
-    assert_eq!(
-        [56, 57, full, full + 17].map(plain_len),
-        [0, 1, SEGMENT, SEGMENT + 1]
-    );
+    assert_eq!([56, 57, full, full + 17].map(plain_len), [0, 1, SEGMENT, SEGMENT + 1]);
 
     let largest = Layout::of_plain(MAX_OBJECT_LEN).unwrap();
     assert_eq!(largest.segments(), 1 << 19);
     assert_eq!(largest.sealed_len(), 40 + (1 << 19) * 65552);
     for too_long in [MAX_OBJECT_LEN + 1, u64::MAX] {
-        assert_eq!(
-            Layout::of_plain(too_long),
-            Err(SealError::TooLong("the object"))
-        );
+        assert_eq!(Layout::of_plain(too_long), Err(SealError::TooLong("the object")));
     }
     assert!(Layout::of_sealed(largest.sealed_len() + 1).is_err());
     assert!(Layout::of_sealed(u64::MAX).is_err());

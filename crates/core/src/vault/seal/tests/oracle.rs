@@ -28,14 +28,7 @@ fn oracle_seals(header: &[u8], plain: &[u8]) -> Vec<u8> {
     for msg in segments {
         out.extend(stream.encrypt_next(Payload { msg, aad: header }).unwrap());
     }
-    out.extend(
-        stream
-            .encrypt_last(Payload {
-                msg: last,
-                aad: header,
-            })
-            .unwrap(),
-    );
+    out.extend(stream.encrypt_last(Payload { msg: last, aad: header }).unwrap());
     out
 }
 
@@ -47,14 +40,7 @@ fn oracle_opens(object: &[u8]) -> Vec<u8> {
     for msg in segments {
         plain.extend(stream.decrypt_next(Payload { msg, aad: header }).unwrap());
     }
-    plain.extend(
-        stream
-            .decrypt_last(Payload {
-                msg: last,
-                aad: header,
-            })
-            .unwrap(),
-    );
+    plain.extend(stream.decrypt_last(Payload { msg: last, aad: header }).unwrap());
     plain
 }
 

@@ -17,17 +17,10 @@ fn refusal_as(sealed: &[u8], plain_len: u64) -> Option<SealError> {
     };
     let mut rest = body;
     for index in 0..opener.layout().segments() {
-        let len = opener
-            .layout()
-            .sealed_segment_len(index)
-            .unwrap()
-            .min(rest.len());
+        let len = opener.layout().sealed_segment_len(index).unwrap().min(rest.len());
         let (segment, behind) = std::mem::take(&mut rest).split_at_mut(len);
         if let Err(error) = opener.open(index, segment) {
-            assert!(
-                segment.iter().all(|&b| b == 0),
-                "a refused segment is wiped"
-            );
+            assert!(segment.iter().all(|&b| b == 0), "a refused segment is wiped");
             return Some(error);
         }
         rest = behind;
@@ -36,10 +29,7 @@ fn refusal_as(sealed: &[u8], plain_len: u64) -> Option<SealError> {
 }
 
 fn segment(object: &[u8], index: usize) -> &[u8] {
-    object[HEADER_LEN..]
-        .chunks(SEALED_SEGMENT_LEN)
-        .nth(index)
-        .unwrap()
+    object[HEADER_LEN..].chunks(SEALED_SEGMENT_LEN).nth(index).unwrap()
 }
 
 fn assemble(parts: &[&[u8]]) -> Vec<u8> {
@@ -54,10 +44,7 @@ fn every_flipped_bit_of_a_small_object() {
             let mut flipped = object.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
             assert!(open(&flipped).is_err(), "bit {bit} of {len} bytes");
-            assert!(
-                refusal_as(&flipped, len).is_some(),
-                "bit {bit} of {len} bytes"
-            );
+            assert!(refusal_as(&flipped, len).is_some(), "bit {bit} of {len} bytes");
         }
     }
 }
@@ -140,34 +127,19 @@ fn segments_of_another_object_of_the_same_content() {
 fn an_object_of_another_place() {
     let object = sealed(10);
     let other = ContentId([9; 16]);
-    assert_eq!(
-        open_all(&key(), other, 0, &object),
-        Err(SealError::WrongContent)
-    );
-    assert_eq!(
-        open_all(&key(), CONTENT, 1, &object),
-        Err(SealError::WrongContent)
-    );
+    assert_eq!(open_all(&key(), other, 0, &object), Err(SealError::WrongContent));
+    assert_eq!(open_all(&key(), CONTENT, 1, &object), Err(SealError::WrongContent));
 
     // Nor does it help to write the expected place into the header.
     let mut relabelled = object.clone();
     relabelled[16..32].copy_from_slice(&other.0);
-    assert_eq!(
-        open_all(&key(), other, 0, &relabelled),
-        Err(SealError::Unauthentic)
-    );
+    assert_eq!(open_all(&key(), other, 0, &relabelled), Err(SealError::Unauthentic));
     let mut renumbered = object.clone();
     renumbered[15] = 1;
-    assert_eq!(
-        open_all(&key(), CONTENT, 1, &renumbered),
-        Err(SealError::Unauthentic)
-    );
+    assert_eq!(open_all(&key(), CONTENT, 1, &renumbered), Err(SealError::Unauthentic));
 
     let wrong_key = DataKey::generate();
-    assert_eq!(
-        open_all(&wrong_key, CONTENT, 0, &object),
-        Err(SealError::Unauthentic)
-    );
+    assert_eq!(open_all(&wrong_key, CONTENT, 0, &object), Err(SealError::Unauthentic));
 }
 
 #[test]
@@ -202,9 +174,6 @@ fn headers_that_break_a_rule() {
     assert_eq!(with(8, 2), bad("names an unknown algorithm"));
     assert_eq!(with(9, 17), bad("names an unknown segment size"));
     for reserved in [10, 11, 39] {
-        assert_eq!(
-            with(reserved, 1),
-            bad("has reserved bytes that are not zero")
-        );
+        assert_eq!(with(reserved, 1), bad("has reserved bytes that are not zero"));
     }
 }

@@ -83,25 +83,15 @@ fn an_empty_content_is_one_empty_segment() {
 
 #[test]
 fn every_object_draws_its_own_nonce_prefix() {
-    let prefixes: std::collections::HashSet<_> = (0..100)
-        .map(|_| Header::decode(&sealed(0)).unwrap().prefix())
-        .collect();
+    let prefixes: std::collections::HashSet<_> =
+        (0..100).map(|_| Header::decode(&sealed(0)).unwrap().prefix()).collect();
     assert_eq!(prefixes.len(), 100);
 }
 
 #[test]
 fn keys_are_random_and_never_printed() {
-    assert_ne!(
-        DataKey::generate().as_bytes(),
-        DataKey::generate().as_bytes()
-    );
+    assert_ne!(DataKey::generate().as_bytes(), DataKey::generate().as_bytes());
     assert_eq!(format!("{:?}", key()), "DataKey(redacted)");
-    assert_eq!(
-        format!("{:?}", MasterKey::from_bytes([1; 32])),
-        "MasterKey(redacted)"
-    );
-    assert_eq!(
-        format!("{:?}", ContentId([0xa7; 16])),
-        format!("ContentId({})", "a7".repeat(16))
-    );
+    assert_eq!(format!("{:?}", MasterKey::from_bytes([1; 32])), "MasterKey(redacted)");
+    assert_eq!(format!("{:?}", ContentId([0xa7; 16])), format!("ContentId({})", "a7".repeat(16)));
 }

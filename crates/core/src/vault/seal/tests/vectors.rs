@@ -35,11 +35,7 @@ const CONTENTS: [Content; 7] = [
 ];
 
 const fn content(name: &'static str, id: u8, plain_lens: &'static [u64]) -> Content {
-    Content {
-        name,
-        id: ContentId(counting(id)),
-        plain_lens,
-    }
+    Content { name, id: ContentId(counting(id)), plain_lens }
 }
 
 /// Bytes that count up from `first`: easy to recognise in a dump.
@@ -151,8 +147,7 @@ impl Wrap {
     }
 
     fn wrapped(&self) -> [u8; WRAPPED_KEY_LEN] {
-        self.master()
-            .wrap_key_with_nonce(self.nonce, &self.aad(), &self.content.key())
+        self.master().wrap_key_with_nonce(self.nonce, &self.aad(), &self.content.key())
     }
 }
 
@@ -200,19 +195,12 @@ fn the_stored_wraps_open() {
         let wrapped = wrap.wrapped();
         assert!(json.contains(&hex(&wrapped)), "{}", wrap.name);
         let key = wrap.master().unwrap_key(&wrap.aad(), &wrapped).unwrap();
-        assert_eq!(
-            key.as_bytes(),
-            wrap.content.key().as_bytes(),
-            "{}",
-            wrap.name
-        );
+        assert_eq!(key.as_bytes(), wrap.content.key().as_bytes(), "{}", wrap.name);
     }
 }
 
 fn fixture(name: &str) -> PathBuf {
-    [env!("CARGO_MANIFEST_DIR"), "tests/fixtures/v1", name]
-        .iter()
-        .collect()
+    [env!("CARGO_MANIFEST_DIR"), "tests/fixtures/v1", name].iter().collect()
 }
 
 fn vectors_json() -> String {
@@ -236,10 +224,7 @@ fn vectors_json() -> String {
 }
 
 fn content_json(content: &Content) -> String {
-    let objects: Vec<_> = content
-        .ordinals()
-        .map(|n| object_json(content, n))
-        .collect();
+    let objects: Vec<_> = content.ordinals().map(|n| object_json(content, n)).collect();
     let (id, key) = (hex(&content.id.0), hex(content.key().as_bytes()));
     format!(
         r#"    {{
@@ -261,9 +246,7 @@ fn content_json(content: &Content) -> String {
 
 fn object_json(content: &Content, ordinal: u32) -> String {
     let sealed = content.seal(ordinal);
-    let file = content
-        .file(ordinal)
-        .map_or("null".to_owned(), |name| format!("\"{name}\""));
+    let file = content.file(ordinal).map_or("null".to_owned(), |name| format!("\"{name}\""));
     format!(
         r#"        {{
           "prefix": "{}",
@@ -287,10 +270,7 @@ fn wrap_json(wrap: &Wrap) -> String {
         .map(|o| format!(r#"{{ "key": "{}", "plain_len": {} }}"#, o.key, o.plain_len))
         .collect();
     let (id, md5) = (hex(&context.content.0), hex(&context.md5));
-    let (master, key) = (
-        hex(wrap.master().as_bytes()),
-        hex(wrap.content.key().as_bytes()),
-    );
+    let (master, key) = (hex(wrap.master().as_bytes()), hex(wrap.content.key().as_bytes()));
     let (nonce, aad, wrapped) = (hex(&wrap.nonce), hex(&wrap.aad()), hex(&wrap.wrapped()));
     format!(
         r#"    {{

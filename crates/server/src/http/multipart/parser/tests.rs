@@ -44,22 +44,14 @@ fn parse(body: &[u8]) -> Result<Vec<Part>, SyntaxError> {
     if body.len() < 1000 {
         for at in 0..=body.len() {
             let (one, two) = body.split_at(at);
-            assert_eq!(
-                whole,
-                parse_in(&[one, two], Limits::default()),
-                "cut at {at}"
-            );
+            assert_eq!(whole, parse_in(&[one, two], Limits::default()), "cut at {at}");
         }
     }
     whole
 }
 
 fn part(name: &str, file_name: Option<&str>, data: &[u8]) -> Part {
-    (
-        name.to_owned(),
-        file_name.map(str::to_owned),
-        data.to_owned(),
-    )
+    (name.to_owned(), file_name.map(str::to_owned), data.to_owned())
 }
 
 const FILE: &str = "Content-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\n\r\n";
@@ -72,10 +64,7 @@ fn bodies_of_real_clients() {
         line\r\n\x00\xff\r\n--bound\r\nContent-Disposition: form-data; name=\"typeId\"; \
         filename=\"typeId\"\r\n\r\n2\r\n--bound--\r\n";
     let file = part("file", Some("a.bin"), b"line\r\n\x00\xff");
-    assert_eq!(
-        parse(body),
-        Ok(vec![file, part("typeId", Some("typeId"), b"2")])
-    );
+    assert_eq!(parse(body), Ok(vec![file, part("typeId", Some("typeId"), b"2")]));
 
     // A plain field before the file, a mapping for its Content-Type, and an empty file.
     let body = b"--bound\r\nContent-Disposition: form-data; name=\"typeId\"\r\n\r\n2\r\n\
@@ -88,45 +77,19 @@ fn bodies_of_real_clients() {
 #[test]
 fn delimiters_in_every_position() {
     let expected = Ok(vec![part("file", Some("a.txt"), b"x")]);
-    assert_eq!(
-        parse(format!("--bound\r\n{FILE}x\r\n--bound--").as_bytes()),
-        expected
-    );
-    assert_eq!(
-        parse(format!("\r\n--bound\r\n{FILE}x\r\n--bound--").as_bytes()),
-        expected
-    );
-    assert_eq!(
-        parse(format!("hello\r\n--bound\r\n{FILE}x\r\n--bound--").as_bytes()),
-        expected
-    );
-    assert_eq!(
-        parse(format!("--bou\r\n--bound\r\n{FILE}x\r\n--bound--").as_bytes()),
-        expected
-    );
-    assert_eq!(
-        parse(format!("--bound \t\r\n{FILE}x\r\n--bound--\r\nbye").as_bytes()),
-        expected
-    );
+    assert_eq!(parse(format!("--bound\r\n{FILE}x\r\n--bound--").as_bytes()), expected);
+    assert_eq!(parse(format!("\r\n--bound\r\n{FILE}x\r\n--bound--").as_bytes()), expected);
+    assert_eq!(parse(format!("hello\r\n--bound\r\n{FILE}x\r\n--bound--").as_bytes()), expected);
+    assert_eq!(parse(format!("--bou\r\n--bound\r\n{FILE}x\r\n--bound--").as_bytes()), expected);
+    assert_eq!(parse(format!("--bound \t\r\n{FILE}x\r\n--bound--\r\nbye").as_bytes()), expected);
     assert_eq!(parse(b"--bound--"), Ok(vec![]));
 }
 
 #[test]
 fn near_delimiters_are_data() {
-    for data in [
-        "\r",
-        "\r\n",
-        "\r\n-",
-        "\r\n--boun",
-        "\r\r\n--boun",
-        "--bound",
-        "\n--bound--",
-    ] {
+    for data in ["\r", "\r\n", "\r\n-", "\r\n--boun", "\r\r\n--boun", "--bound", "\n--bound--"] {
         let body = format!("--bound\r\n{FILE}{data}\r\n--bound--\r\n");
-        assert_eq!(
-            parse(body.as_bytes()),
-            Ok(vec![part("file", Some("a.txt"), data.as_bytes())])
-        );
+        assert_eq!(parse(body.as_bytes()), Ok(vec![part("file", Some("a.txt"), data.as_bytes())]));
     }
 }
 
@@ -141,10 +104,7 @@ fn bad_syntax_is_named() {
     check("--bound", Truncated);
     check("--bound-", Truncated);
     check("--bound\r\n", Truncated);
-    check(
-        "--bound\r\nContent-Disposition: form-data; name=\"file\"\r\n",
-        Truncated,
-    );
+    check("--bound\r\nContent-Disposition: form-data; name=\"file\"\r\n", Truncated);
     check(&format!("--bound\r\n{FILE}data"), Truncated);
     check(&format!("--bound\r\n{FILE}data\r\n--bound"), Truncated);
     check(&format!("--bound\r\n{FILE}data\r\n--bound-"), Truncated);
@@ -162,17 +122,11 @@ fn every_limit_holds_at_its_edge() {
     let preamble = |len: usize| parse(format!("{}\r\n--bound--", "x".repeat(len)).as_bytes());
     // The assumed CRLF before the body counts too.
     assert_eq!(preamble(head_bytes_max - 2), Ok(vec![]));
-    assert_eq!(
-        preamble(head_bytes_max - 1),
-        Err(SyntaxError::PreambleTooLong)
-    );
+    assert_eq!(preamble(head_bytes_max - 1), Err(SyntaxError::PreambleTooLong));
 
     let epilogue = |len: usize| parse(format!("--bound--{}", "x".repeat(len)).as_bytes());
     assert_eq!(epilogue(head_bytes_max), Ok(vec![]));
-    assert_eq!(
-        epilogue(head_bytes_max + 1),
-        Err(SyntaxError::EpilogueTooLong)
-    );
+    assert_eq!(epilogue(head_bytes_max + 1), Err(SyntaxError::EpilogueTooLong));
 
     let head = |len: usize| {
         let line = "Content-Disposition: form-data; name=\"n\"; x=";
@@ -219,9 +173,7 @@ fn data_is_a_slice_of_its_chunk() {
     let mut input = Bytes::from(format!("--bound\r\n{FILE}some data"));
     let data_at = input.as_ptr_range().end.wrapping_sub("some data".len());
     assert!(matches!(parser.next(&mut input), Ok(Event::Head(_))));
-    let Ok(Event::Data(data)) = parser.next(&mut input) else {
-        panic!("no data")
-    };
+    let Ok(Event::Data(data)) = parser.next(&mut input) else { panic!("no data") };
     assert_eq!((&data[..], data.as_ptr()), (&b"some data"[..], data_at));
 }
 
@@ -229,17 +181,8 @@ fn data_is_a_slice_of_its_chunk() {
 fn delimiter_like() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         vec(any::<u8>(), 0..4),
-        prop::sample::select(vec![
-            "\r",
-            "\n",
-            "\r\n",
-            "-",
-            "--",
-            "bound",
-            "\r\n--bound",
-            ":"
-        ])
-        .prop_map(|text| text.as_bytes().to_vec()),
+        prop::sample::select(vec!["\r", "\n", "\r\n", "-", "--", "bound", "\r\n--bound", ":"])
+            .prop_map(|text| text.as_bytes().to_vec()),
         Just(format!("\r\n--bound\r\n{FILE}").into_bytes()),
     ];
     vec(piece, 0..24).prop_map(|pieces| pieces.concat())
@@ -292,10 +235,7 @@ fn split_by<'a>(mut body: &'a [u8], sizes: &[usize]) -> Vec<&'a [u8]> {
 
 /// All events of a body, adjacent data joined, and how it ended.
 fn events(chunks: &[&[u8]]) -> (Vec<Event>, Result<(), SyntaxError>) {
-    let mut parser = parser(Limits {
-        head_bytes_max: 200,
-        ..Limits::default()
-    });
+    let mut parser = parser(Limits { head_bytes_max: 200, ..Limits::default() });
     let mut events = Vec::new();
     for chunk in chunks {
         let mut input = Bytes::copy_from_slice(chunk);
