@@ -1,3 +1,7 @@
 //! The Rescale files dialect, call by call.
 
+mod damage;
+mod download;
+mod lines;
 mod story;
+mod upload;

@@ -57,6 +57,21 @@ impl World {
         Answer { status: parts.status, headers: parts.headers, body: body.unwrap_or_default() }
     }
 
+    /// What is stored: rows of every table that grows with uploads, and files of the store.
+    pub(crate) fn stored(&self) -> Vec<String> {
+        let catalog = self.directory.path().join("data/catalog.db");
+        let catalog = rusqlite::Connection::open(catalog).unwrap();
+        let tables =
+            ["nodes", "versions", "contents", "inline_contents", "pending", "doomed", "shares"];
+        let count = |table| {
+            let count = format!("select count(*) from {table}");
+            catalog.query_row(&count, [], |row| row.get::<_, i64>(0)).unwrap()
+        };
+        let rows = tables.map(|table| format!("{table} {}", count(table)));
+        let files = self.objects().into_iter().map(|file| file.display().to_string());
+        rows.into_iter().chain(files).collect()
+    }
+
     /// Every object and temporary file in the store.
     pub(crate) fn objects(&self) -> Vec<PathBuf> {
         let mut found = Vec::new();
