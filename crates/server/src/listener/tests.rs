@@ -1,8 +1,6 @@
 //! Against real sockets on the loopback address. Deadlines are short here, and the other side of each
 //! is a minute: a test waits for what happens and not for the time.
 
-#![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
-
 use super::*;
 use axum::body::Body;
 use axum::http::StatusCode;

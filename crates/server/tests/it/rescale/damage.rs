@@ -20,9 +20,9 @@ async fn damage_is_refused_before_the_first_byte_and_harms_no_other_file() {
             _ => {}
         }
         if harm == "remove" {
-            fs::remove_file(&object).unwrap()
+            fs::remove_file(&object).unwrap();
         } else {
-            fs::write(&object, sealed).unwrap()
+            fs::write(&object, sealed).unwrap();
         }
         let contents = |file: &serde_json::Value| {
             format!("/api/files/{}/contents/", file["id"].as_str().unwrap())

@@ -1,0 +1,127 @@
+//! The rules of `docs/architecture.md` that no compiler keeps.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+fn files(folder: &str, ending: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let hidden =
+                path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+            if path.is_dir() && !hidden && !path.ends_with("target") {
+                folders.push(path);
+            } else if path.extension().is_some_and(|found| found == ending) {
+                let name = path.strip_prefix(root()).unwrap().display().to_string();
+                found.push((name, fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    assert!(!found.is_empty(), "{folder}");
+    found
+}
+
+/// Lines of code, without comments.
+fn code(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().map(str::trim).filter(|line| !line.starts_with("//"))
+}
+
+#[track_caller]
+fn only_in(word: &str, folder: &str, allowed: &[&str]) {
+    for (name, text) in files(folder, "rs") {
+        if allowed.iter().any(|allowed| name.starts_with(allowed)) || name.contains("/tests") {
+            continue;
+        }
+        let line = code(&text).find(|line| line.contains(word));
+        assert_eq!(line, None, "{name} may not use {word}");
+    }
+}
+
+#[test]
+fn the_domain_knows_no_http_and_the_front_ends_no_storage() {
+    let manifest = fs::read_to_string(root().join("crates/core/Cargo.toml")).unwrap();
+    let dependencies = manifest.split("[dev-dependencies]").next().unwrap();
+    for outside in ["axum", "hyper", "http", "tower", "clap", "serde"] {
+        assert!(
+            !dependencies.lines().any(|line| line.starts_with(outside)),
+            "core depends on {outside}"
+        );
+    }
+    only_in("StatusCode", "crates/core/src", &[]);
+    only_in("rusqlite", "crates", &["crates/core/src/catalog", "crates/core/src/error.rs"]);
+    only_in(
+        "object_store",
+        "crates",
+        &["crates/core/src/vault/blobs.rs", "crates/core/src/error.rs"],
+    );
+    only_in(
+        "serde::",
+        "crates",
+        &["crates/server/src/rescale/wire.rs", "crates/bindery/src/config.rs"],
+    );
+}
+
+#[test]
+fn the_sealed_format_is_pure() {
+    for (name, text) in files("crates/core/src/vault/seal", "rs") {
+        if name.contains("/tests") {
+            continue;
+        }
+        for word in ["tokio", "std::fs", "std::net", "async "] {
+            assert_eq!(code(&text).find(|line| line.contains(word)), None, "{name} uses {word}");
+        }
+    }
+}
+
+#[test]
+fn every_meaning_of_the_domain_is_answered_by_name() {
+    let errors = fs::read_to_string(root().join("crates/server/src/rescale/error.rs")).unwrap();
+    let domain = errors.split("fn domain(").nth(1).unwrap().split("\n}\n").next().unwrap();
+    assert!(!code(domain).any(|line| line.starts_with("_ =>")));
+}
+
+#[test]
+fn what_the_protocol_pages_name_exists() {
+    let page = fs::read_to_string(root().join("docs/protocols/rescale.md")).unwrap();
+    let rows: Vec<&str> = page.lines().filter(|line| line.contains("`rescale::")).collect();
+    assert_eq!(rows.len(), 9);
+    for name in
+        rows.iter().flat_map(|row| row.split('`')).filter(|cell| cell.starts_with("rescale::"))
+    {
+        let parts: Vec<&str> = name.split("::").collect();
+        let (folder, module) = match parts[..] {
+            [_, module] => ("crates/server/tests/it", module),
+            [_, module, _] => ("crates/server/src", module),
+            _ => panic!("{name}"),
+        };
+        let file = root().join(folder).join(format!("rescale/{module}.rs"));
+        let text = fs::read_to_string(&file).unwrap_or_default();
+        let item = parts.get(2).map_or("#[tokio::test".into(), |item| format!("async fn {item}("));
+        assert!(text.contains(&item), "{name}: no `{item}` in {}", file.display());
+    }
+}
+
+#[test]
+fn what_the_pages_link_to_exists() {
+    for (page, text) in files(".", "md") {
+        for link in text.split("](").skip(1).map(|rest| rest.split([')', '#']).next().unwrap()) {
+            if link.is_empty() || link.contains("://") || link.contains('(') {
+                continue;
+            }
+            let target = root().join(&page).parent().unwrap().join(link);
+            assert!(target.exists(), "{page} links to {link}");
+        }
+    }
+    let map = fs::read_to_string(root().join("docs/architecture.md")).unwrap();
+    for path in map.split('`').filter(|word| word.ends_with(".rs") || word.ends_with('/')) {
+        let bases = ["", "crates", "crates/core/src", "crates/server/src", "crates/server"];
+        let exists = bases.iter().any(|base| root().join(base).join(path).exists());
+        assert!(exists || path.starts_with("/api"), "docs/architecture.md names {path}");
+    }
+}
