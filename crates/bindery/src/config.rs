@@ -18,15 +18,15 @@ pub(crate) struct Place {
     /// The data directory: catalog.db, objects/ and, unless it is elsewhere, master.key
     /// [default: ./bindery-data]
     #[arg(long, global = true, value_name = "DIR", env = "BINDERY_DATA")]
-    #[arg(hide_env_values = true)]
+    #[arg(hide_env_values = true, help_heading = "Where the store is")]
     data: Option<PathBuf>,
     /// A TOML file with settings: the long flags' names, with _ for -
     #[arg(long, global = true, value_name = "FILE", env = "BINDERY_CONFIG")]
-    #[arg(hide_env_values = true)]
+    #[arg(hide_env_values = true, help_heading = "Where the store is")]
     config: Option<PathBuf>,
     /// The master key's file, if it is not master.key in the data directory
     #[arg(long, global = true, value_name = "FILE", env = "BINDERY_MASTER_KEY_FILE")]
-    #[arg(hide_env_values = true)]
+    #[arg(hide_env_values = true, help_heading = "Where the store is")]
     master_key_file: Option<PathBuf>,
 }
 

@@ -1,12 +1,14 @@
 //! TLS settings: from the operator's files, or made up for a first try. TLS 1.2 and 1.3, HTTP/1.1.
 
 use bindery_core::Error;
-pub use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::path::Path;
 use std::sync::Arc;
+
+/// What a TLS listener needs; the library's own type, so that its users need not depend on it.
+pub use rustls::ServerConfig;
 
 /// Reads a certificate chain (the server's own first) and its private key, both in PEM.
 ///

@@ -1,7 +1,5 @@
 //! Users, tokens, and looking after the store, beside a running server.
 
-#![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
-
 use crate::world::World;
 use bindery_core::FileId;
 use std::process::Stdio;
@@ -68,10 +66,12 @@ fn without_a_terminal_the_password_comes_from_standard_input() {
 #[test]
 fn tokens_are_made_listed_and_revoked() {
     let world = World::new();
-    let _server = world.serve();
+    let server = world.serve();
     let made = world.run("token create admin --label laptop --expires 90").done();
     let token = made.strip_suffix('\n').unwrap();
     assert!(token.starts_with("bindery_") && !token.contains(char::is_whitespace), "{token}");
+
+    assert!(server.knows(token) && !server.knows("bindery_none"));
 
     let list = world.run("token list admin").done();
     assert!(!list.contains(token), "{list}");
@@ -84,7 +84,12 @@ fn tokens_are_made_listed_and_revoked() {
     assert_ne!(laptop[3], "never");
 
     let id = &laptop[0];
+    world.run("user disable admin").done();
+    assert!(!server.knows(token));
+    world.run("user enable admin").done();
+    assert!(server.knows(token));
     world.run(&format!("token revoke {id}")).done();
+    assert!(!server.knows(token) && server.knows(&server.first_run("Token:")));
     assert!(!world.run("token list admin").done().contains("laptop"));
     let why = world.run(&format!("token revoke {id}")).refused(1);
     assert_eq!(why, format!("there is no token {id}"));

@@ -42,6 +42,21 @@ fn the_first_run_makes_a_store_and_shows_its_secrets_once() {
 }
 
 #[test]
+fn the_lines_to_try_work_as_they_are_pasted() {
+    let world = World::new();
+    let server = world.serve();
+    let lines = server.before.lines().filter(|line| line.contains("curl "));
+    let lines: Vec<_> = lines.map(str::to_owned).collect();
+    assert_eq!(lines.len(), 2);
+    for line in lines {
+        let pasted = Command::new("sh").args(["-c", &line]).output().unwrap();
+        let answer = String::from_utf8(pasted.stdout).unwrap();
+        assert!(answer.contains("\"name\":\"hello.txt\""), "{line}: {answer}");
+    }
+    assert_eq!(world.run("verify").done(), "1 checked, 0 damaged\n");
+}
+
+#[test]
 fn others_can_read_nothing() {
     let world = World::new();
     let _server = world.serve();
@@ -87,7 +102,7 @@ fn a_store_with_users_gets_no_admin() {
 fn another_serve_is_refused_while_one_runs() {
     let world = World::new();
     let server = world.serve();
-    let why = world.run("serve --listen 127.0.0.1:0").refused(1);
+    let why = world.run_serve("").refused(1);
     assert_eq!(why, "another `bindery serve` uses ./bindery-data: stop it first");
     server.stop();
     world.serve().stop();

@@ -6,7 +6,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use tempfile::TempDir;
@@ -46,6 +46,13 @@ impl World {
         Ran::of(self.command(line.split_whitespace()).output().unwrap())
     }
 
+    /// Runs a `serve` that is to be refused. Its port is taken: were it not refused, it would end too,
+    /// with another sentence.
+    pub(crate) fn run_serve(&self, more: &str) -> Ran {
+        let (_taken, address) = taken();
+        self.run(&format!("serve --listen {address} {more}"))
+    }
+
     pub(crate) fn run_with_input(&self, line: &str, input: &str) -> Ran {
         let mut command = self.command(line.split_whitespace());
         command.stdin(Stdio::piped());
@@ -79,6 +86,13 @@ impl World {
         names.sort();
         names
     }
+}
+
+/// A port that no one else can listen on, as long as the listener lives.
+pub(crate) fn taken() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
 }
 
 /// What a command said.
@@ -128,19 +142,17 @@ impl Server {
         command.stdout(Stdio::piped());
         command.stderr(File::create(&log).unwrap());
         let mut child = command.spawn().unwrap();
-        let mut out = BufReader::new(child.stdout.take().unwrap());
-        let mut before = String::new();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        let mut server = Server { child, out, log, before: String::new(), url: String::new() };
         loop {
             let mut line = String::new();
-            if out.read_line(&mut line).unwrap() == 0 {
-                let log = fs::read_to_string(&log).unwrap();
-                panic!("{:?} before it listened: {log}", child.wait());
-            }
+            let read = server.out.read_line(&mut line).unwrap();
+            assert_ne!(read, 0, "it ended before it listened: {}", server.log());
             if let Some(url) = line.strip_prefix("Listening on ") {
-                let url = url.trim_end().to_owned();
-                return Server { child, out, log, before, url };
+                server.url = url.trim_end().to_owned();
+                return server;
             }
-            before.push_str(&line);
+            server.before.push_str(&line);
         }
     }
 
@@ -158,8 +170,18 @@ impl Server {
 
     /// One request, as HTTP/1.0; the whole answer.
     pub(crate) fn get(&self, path: &str) -> String {
+        self.ask(path, "")
+    }
+
+    /// Whether a token is good now.
+    pub(crate) fn knows(&self, token: &str) -> bool {
+        let answer = self.ask("/api/v2/files/", &format!("Authorization: Token {token}\r\n"));
+        answer.starts_with("HTTP/1.0 200") || answer.starts_with("HTTP/1.1 200")
+    }
+
+    fn ask(&self, path: &str, headers: &str) -> String {
         let mut stream = self.connect();
-        write!(stream, "GET {path} HTTP/1.0\r\nHost: test\r\n\r\n").unwrap();
+        write!(stream, "GET {path} HTTP/1.0\r\nHost: test\r\n{headers}\r\n").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
