@@ -2,6 +2,10 @@
 
 mod damage;
 mod download;
+mod errors;
 mod lines;
+mod list;
+mod patch;
+mod sharing;
 mod story;
 mod upload;
