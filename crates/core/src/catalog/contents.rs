@@ -19,15 +19,15 @@ statements! {
     SET_SHA512 = "update contents set sha512 = $2 where id = $1";
     PENDING_INSERT = "insert into pending (blob, owner, lease) values ($1, $2, $3)";
     PENDING_EXTEND = "update pending set lease = $2 where blob = $1";
+    PENDING = "select 1 from pending where blob = $1";
     PENDING_DELETE = "delete from pending where blob = $1";
     PENDING_EXPIRED = "select blob from pending where lease < $1 order by lease limit $2";
-    DOOM = "insert into doomed (blob, since) values ($1, $2)";
+    DOOM = "insert into doomed (blob, since) values ($1, $2) on conflict (blob) do nothing";
     DOOMED = "select blob from doomed where since <= $1 order by since limit $2";
     DOOMED_DELETE = "delete from doomed where blob = $1";
 }
 
-/// Records a content whose objects are durable: each is taken from the pending ones, and one whose
-/// lease the sweep has taken back meanwhile is no longer there to be used.
+/// Records a content whose objects are durable and leased: they cease to be pending.
 pub(crate) async fn insert(
     tx: &mut Tx<'_>,
     content: &StoredContent,
@@ -41,18 +41,21 @@ pub(crate) async fn insert(
         }
         Sealed::Objects(list) => {
             for object in &list.0 {
-                if tx.exec(&PENDING_DELETE, params![object.blob.as_str()]).await? != 1 {
-                    return Err(Error::Unavailable("the upload took longer than its lease".into()));
-                }
+                forget_pending(tx, &object.blob).await?;
             }
         }
     }
     Ok(())
 }
 
+/// Whether a version has this content.
+pub(crate) async fn is_used(tx: &mut Tx<'_>, content: ContentId) -> Result<bool> {
+    Ok(tx.opt::<i64>(&CONTENT_IS_USED, params![&content.0]).await?.is_some())
+}
+
 /// Forgets a content that no version has any more, and dooms its objects.
 pub(crate) async fn release(tx: &mut Tx<'_>, content: ContentId, now: Time) -> Result<()> {
-    if tx.opt::<i64>(&CONTENT_IS_USED, params![&content.0]).await?.is_some() {
+    if is_used(tx, content).await? {
         return Ok(());
     }
     tx.exec(&INLINE_DELETE, params![&content.0]).await?;
@@ -88,7 +91,26 @@ pub(crate) async fn extend_lease(tx: &mut Tx<'_>, blob: &BlobKey, lease: Time) -
     Ok(tx.exec(&PENDING_EXTEND, params![blob.as_str(), lease]).await? == 1)
 }
 
-/// Forgets an object that was given up and removed.
+/// Whether the writer of these objects still has its leases: the sweep takes back what is over.
+pub(crate) async fn are_leased(tx: &mut Tx<'_>, objects: &ObjectList) -> Result<bool> {
+    for object in &objects.0 {
+        if tx.opt::<i64>(&PENDING, params![object.blob.as_str()]).await?.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Dooms the objects of a content that is not to be.
+pub(crate) async fn give_up(tx: &mut Tx<'_>, objects: &ObjectList, now: Time) -> Result<()> {
+    for object in &objects.0 {
+        forget_pending(tx, &object.blob).await?;
+        tx.exec(&DOOM, params![object.blob.as_str(), now]).await?;
+    }
+    Ok(())
+}
+
+/// Forgets an object that was given up and removed, or that has become part of a content.
 pub(crate) async fn forget_pending(tx: &mut Tx<'_>, blob: &BlobKey) -> Result<()> {
     tx.exec(&PENDING_DELETE, params![blob.as_str()]).await.map(drop)
 }

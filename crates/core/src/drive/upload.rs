@@ -67,25 +67,40 @@ impl Upload {
             lease(&self.drive, blob.clone(), self.owner).await?;
             writer.begin_object(blob).await?;
         }
-        if !self.leased.is_empty() && self.drive.now() >= self.renew {
-            self.extend_leases().await?;
-        }
-        Ok(())
+        self.keep_leases().await
     }
 
     /// Ends the upload. When this returns `Ok`, the file is durable and can be seen.
     ///
     /// It comes to its end also when the caller stops waiting: from here on the objects may belong to
     /// a file, and must not be removed for a caller who hung up.
-    pub async fn finish(mut self, end: UploadEnd) -> Result<File> {
+    pub async fn finish(self, end: UploadEnd) -> Result<File> {
         if let Some(Err(error)) = end.type_id.map(check_type) {
             self.discard().await;
             return Err(error);
         }
+        tokio::spawn(self.complete(end)).await.map_err(Error::internal)?
+    }
+
+    async fn complete(mut self, end: UploadEnd) -> Result<File> {
+        if let Err(error) = self.keep_leases().await {
+            // No file can have the objects yet.
+            self.discard().await;
+            return Err(error);
+        }
         let writer = self.writer.take().ok_or_else(|| Error::internal("the upload has ended"))?;
-        let (drive, caller) = (self.drive.clone(), self.caller.clone());
         let leased = std::mem::take(&mut self.leased);
-        tokio::spawn(finish(drive, caller, writer, leased, end)).await.map_err(Error::internal)?
+        let made = match writer.finish().await {
+            Ok(finished) => make_file(&self.drive, &self.caller, finished, end).await,
+            Err(error) => Err(error),
+        };
+        match &made {
+            Ok(file) => self.drive.digest_later(file),
+            // It may be committed: the lease decides, not we.
+            Err(Error::Unavailable(_)) => {}
+            Err(_) => abandon(&self.drive, None, leased).await,
+        }
+        made
     }
 
     /// Gives the upload up and removes what was stored; what cannot be removed now, the sweep removes
@@ -95,8 +110,12 @@ impl Upload {
         abandon(&self.drive, writer, leased).await;
     }
 
-    async fn extend_leases(&mut self) -> Result<()> {
+    /// Extends the leases when half of their time is over.
+    async fn keep_leases(&mut self) -> Result<()> {
         let now = self.drive.now();
+        if self.leased.is_empty() || now < self.renew {
+            return Ok(());
+        }
         let input =
             (self.leased.clone(), now.plus_seconds(LEASE_SECONDS), self.caller.clone(), now);
         self.drive
@@ -107,8 +126,7 @@ impl Upload {
                     identify(tx, caller, *now).await?;
                     for blob in blobs {
                         if !contents::extend_lease(tx, blob, *until).await? {
-                            let why = "the upload took longer than its lease";
-                            return Err(Error::Unavailable(why.into()));
+                            return Err(lease_lost());
                         }
                     }
                     Ok(())
@@ -133,26 +151,6 @@ impl Drop for Upload {
     }
 }
 
-async fn finish(
-    drive: Drive,
-    caller: Caller,
-    writer: ContentWriter,
-    leased: Vec<BlobKey>,
-    end: UploadEnd,
-) -> Result<File> {
-    let made = match writer.finish().await {
-        Ok(finished) => make_file(&drive, &caller, finished, end).await,
-        Err(error) => Err(error),
-    };
-    match &made {
-        Ok(file) => drive.digest_later(file),
-        // It may be committed: the lease decides, not we.
-        Err(Error::Unavailable(_)) => {}
-        Err(_) => abandon(&drive, None, leased).await,
-    }
-    made
-}
-
 async fn make_file(
     drive: &Drive,
     caller: &Caller,
@@ -168,7 +166,12 @@ async fn make_file(
         finished,
         end,
     };
-    drive.catalog().write(input, |tx, input| Box::pin(commit(tx, input))).await
+    let made = drive.catalog().write(input, |tx, input| Box::pin(commit(tx, input))).await?;
+    made.ok_or_else(lease_lost)
+}
+
+fn lease_lost() -> Error {
+    Error::Unavailable("the upload took longer than its lease".into())
 }
 
 async fn lease(drive: &Drive, blob: BlobKey, owner: UserId) -> Result<()> {
@@ -210,8 +213,14 @@ struct Commit {
     end: UploadEnd,
 }
 
-async fn commit(tx: &mut crate::catalog::Tx<'_>, input: &Commit) -> Result<File> {
+/// Makes the file. `None`: a lease is lost, and the objects are doomed, since the sweep may have been
+/// there before the last of them was.
+async fn commit(tx: &mut crate::catalog::Tx<'_>, input: &Commit) -> Result<Option<File>> {
     let Finished { content, key, digested } = &input.finished;
+    if !contents::are_leased(tx, content.objects()).await? {
+        contents::give_up(tx, content.objects(), input.now).await?;
+        return Ok(None);
+    }
     let name = &input.end.name;
     let place = grant_home(tx, &input.caller, input.now).await?;
     let size = content.size.cast_signed();
@@ -243,7 +252,7 @@ async fn commit(tx: &mut crate::catalog::Tx<'_>, input: &Commit) -> Result<File>
         wrapped_key: &input.keys.wrap(&context, key),
     };
     files::insert_version(tx, &version).await?;
-    find(tx, id).await
+    find(tx, id).await.map(Some)
 }
 
 async fn find(tx: &mut crate::catalog::Tx<'_>, id: FileId) -> Result<File> {

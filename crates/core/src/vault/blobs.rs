@@ -79,18 +79,23 @@ impl Blobs {
     pub(crate) async fn remove(&self, blob: &BlobKey) -> Result<()> {
         let path = self.root.join(blob.as_str());
         let remove = move || {
-            // A name is written once, so the backend's staging file is always the first.
+            // A name is written once, so the backend's staging file is always the first. It goes
+            // first, too: a writer that is late can then no longer turn it into the object.
             let staging = path.with_file_name(format!(
                 "{}#1",
                 path.file_name().unwrap_or_default().to_string_lossy()
             ));
-            for file in [&path, &staging] {
+            for file in [&staging, &path] {
                 match std::fs::remove_file(file) {
                     Err(error) if error.kind() != NotFound => return Err(error),
                     _ => {}
                 }
             }
-            sync_directory(path.parent().unwrap_or(Path::new(".")))
+            match sync_directory(path.parent().unwrap_or(Path::new("."))) {
+                // A copy of the store may lack folders that were empty.
+                Err(error) if error.kind() == NotFound => Ok(()),
+                synced => synced,
+            }
         };
         Ok(tokio::task::spawn_blocking(remove).await.map_err(Error::internal)??)
     }

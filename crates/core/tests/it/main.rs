@@ -1,0 +1,7 @@
+//! The domain through its public handle, on a real store with a clock that stands still.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod leases;
+mod sweep;
+mod world;

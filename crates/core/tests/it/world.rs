@@ -1,0 +1,136 @@
+//! A store in a temporary directory with a clock that stands still, and a user. Shared by the tests
+//! outside the crate and those inside, which see more of it.
+
+use bindery_core::{
+    Caller, Clock, Drive, File, FileId, Location, Name, NewUser, Result, SweepSettings, Swept,
+    Time, Upload, UploadEnd,
+};
+use std::ops::Range;
+use std::path::PathBuf;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// 2026-01-02T03:04:05.678901Z.
+const NOW: Time = Time(1_767_323_045_678_901);
+
+pub(crate) struct World {
+    pub(crate) drive: Drive,
+    pub(crate) caller: Caller,
+    pub(crate) directory: TempDir,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let drive = open(&directory).await;
+        let caller = person(&drive, "jane").await;
+        World { drive, caller, directory }
+    }
+
+    pub(crate) async fn upload(&self) -> Upload {
+        self.drive.upload(&self.caller).await.unwrap()
+    }
+
+    pub(crate) async fn put(&self, name: &str, content: &[u8]) -> File {
+        let mut upload = self.upload().await;
+        upload.write(content.to_vec().into()).await.unwrap();
+        upload.finish(end(name)).await.unwrap()
+    }
+
+    pub(crate) async fn get(&self, file: FileId, range: Range<u64>) -> Result<Vec<u8>> {
+        read(&self.drive, &self.caller, file, range).await
+    }
+
+    /// Sweeps until nothing is left to be done.
+    pub(crate) async fn sweep(&self) -> Swept {
+        let swept = self.drive.sweep(SweepSettings::default()).await.unwrap();
+        let again = self.drive.sweep(SweepSettings::default()).await.unwrap();
+        assert_eq!(again, Swept::default());
+        swept
+    }
+
+    pub(crate) fn catalog(&self) -> rusqlite::Connection {
+        let catalog = rusqlite::Connection::open(self.data().join("catalog.db")).unwrap();
+        catalog.busy_timeout(Duration::from_secs(10)).unwrap();
+        catalog
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    /// What is stored: rows of every table that grows with uploads, and files of the store.
+    pub(crate) fn stored(&self) -> Vec<String> {
+        let catalog = self.catalog();
+        let tables =
+            ["nodes", "versions", "contents", "inline_contents", "shares", "pending", "doomed"];
+        let count = |table| {
+            let count = format!("select count(*) from {table}");
+            catalog.query_row(&count, [], |row| row.get::<_, i64>(0)).unwrap()
+        };
+        let rows = tables.map(|table| format!("{table} {}", count(table)));
+        let files = self.objects().into_iter().map(|file| file.display().to_string());
+        rows.into_iter().chain(files).collect()
+    }
+
+    /// Every object and temporary file in the store.
+    pub(crate) fn objects(&self) -> Vec<PathBuf> {
+        let list = |folder: PathBuf| std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path());
+        let mut found: Vec<_> = list(self.data().join("objects")).flat_map(list).collect();
+        found.sort();
+        found
+    }
+
+    /// Waits until what is stored is this.
+    pub(crate) async fn settles_at(&self, stored: &[String]) {
+        let settled = async {
+            while self.stored() != stored {
+                tokio::task::yield_now().await;
+            }
+        };
+        let in_time = tokio::time::timeout(Duration::from_secs(30), settled).await;
+        assert!(in_time.is_ok(), "{:#?} instead of {stored:#?}", self.stored());
+    }
+}
+
+pub(crate) async fn read(
+    drive: &Drive,
+    caller: &Caller,
+    file: FileId,
+    range: Range<u64>,
+) -> Result<Vec<u8>> {
+    let mut body = drive.download(caller, file).await?.read(range)?;
+    let mut content = Vec::new();
+    while let Some(piece) = body.next().await? {
+        content.extend_from_slice(&piece);
+    }
+    Ok(content)
+}
+
+pub(crate) async fn open(directory: &TempDir) -> Drive {
+    let location = Location { data: directory.path().join("data"), key_file: None };
+    Drive::open(&location, Clock::fixed(NOW)).await.unwrap()
+}
+
+/// A user with this login and a token of theirs.
+pub(crate) async fn person(drive: &Drive, login: &str) -> Caller {
+    let user = NewUser {
+        login: login.into(),
+        email: format!("{login}@example.com"),
+        name: String::new(),
+        password: "a password".into(),
+        admin: false,
+    };
+    drive.add_user(user).await.unwrap();
+    let token = drive.create_token(login, "test", None).await.unwrap();
+    Caller::with_token(&token.secret)
+}
+
+pub(crate) fn end(name: &str) -> UploadEnd {
+    UploadEnd { name: Name::parse(name).unwrap(), type_id: None }
+}
+
+/// Bytes that do not repeat within a segment.
+pub(crate) fn bytes(len: usize) -> Vec<u8> {
+    (0..len).map(|i| ((i * 31 + i / 251) % 251) as u8).collect()
+}
