@@ -16,7 +16,7 @@ use std::time::Duration;
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  bindery verify\n  bindery verify --budget 10m")]
 pub(crate) struct Args {
-    /// Stop after this time, such as 30s, 10m or 1h
+    /// Stop after this time, such as 30s, 10m or 1h; the next run with a budget goes on from there
     #[arg(long, value_name = "TIME", value_parser = duration)]
     budget: Option<Duration>,
 }

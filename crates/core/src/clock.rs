@@ -15,6 +15,12 @@ impl Time {
         Time(self.0.saturating_add(seconds.saturating_mul(1_000_000)))
     }
 
+    /// A point later.
+    #[must_use]
+    pub fn plus(self, duration: std::time::Duration) -> Self {
+        Time(self.0.saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
+    }
+
     /// Whole seconds since the Unix epoch, rounded down.
     pub fn seconds(self) -> i64 {
         self.0.div_euclid(1_000_000)

@@ -1,13 +1,22 @@
-//! What the catalog knows about itself: its master keys.
+//! What the catalog knows about itself: its master keys, and how far it was inspected.
 
 use super::conn::Tx;
 use super::row::params;
 use super::sql::statements;
 use crate::clock::Time;
 use crate::error::Result;
+use crate::id::FileId;
+
+const INSPECTED: &str = "inspected";
+
+/// A place in the order of all versions: a file, and a version's number.
+pub(crate) type VersionMark = (FileId, u64);
 
 statements! {
     KEYS = "select id, canary from master_keys order by created, id";
+    VALUE = "select value from meta where key = $1";
+    VALUE_SET = "insert into meta (key, value) values ($1, $2) \
+        on conflict (key) do update set value = excluded.value";
     KEY_INSERT = "insert into master_keys (id, canary, created) values ($1, $2, $3)";
 }
 
@@ -23,4 +32,17 @@ pub(crate) async fn insert_master_key(
     now: Time,
 ) -> Result<()> {
     tx.exec(&KEY_INSERT, params![id, canary, now]).await.map(drop)
+}
+
+/// The version that the last inspection with a budget ended at, if there was one.
+pub(crate) async fn inspected(tx: &mut Tx<'_>) -> Result<Option<VersionMark>> {
+    let mark: Option<String> = tx.opt(&VALUE, params![INSPECTED]).await?;
+    Ok(mark.and_then(|mark| {
+        let (file, number) = mark.split_once(' ')?;
+        Some((FileId(file.parse().ok()?), number.parse().ok()?))
+    }))
+}
+
+pub(crate) async fn set_inspected(tx: &mut Tx<'_>, (file, number): VersionMark) -> Result<()> {
+    tx.exec(&VALUE_SET, params![INSPECTED, &format!("{file} {number}")]).await.map(drop)
 }

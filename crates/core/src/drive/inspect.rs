@@ -2,14 +2,16 @@
 //! to be opened elsewhere. For administrators' commands, which ask for no credentials.
 
 use super::Drive;
+use crate::catalog::contents;
 use crate::catalog::files::{self, File};
+use crate::catalog::meta::{self, VersionMark};
 use crate::error::{Error, Result};
 use crate::id::FileId;
 use crate::vault::seal::{HEADER_LEN, Layout};
 use crate::vault::{Digests, Sealed, StoredContent};
 use aws_lc_rs::digest::{Context, SHA512};
 use bytes::Bytes;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A file whose content does not verify.
 #[derive(Clone, Debug)]
@@ -59,52 +61,98 @@ pub struct StoredObject {
     size: u64,
 }
 
+const FIRST: VersionMark = (FileId(0), 0);
+
+/// All versions in order, from behind one of them around to that one.
+struct Round {
+    begin: VersionMark,
+    behind: VersionMark,
+    wrapped: bool,
+}
+
+fn mark(version: &File) -> VersionMark {
+    (version.id, version.version)
+}
+
 impl Drive {
     /// Opens every version of every file, in the trash too: its wrapped key, every segment's tag,
     /// its length, its MD5. Tells `progress` of each file; ends early, and says so, when `budget` is
-    /// spent.
+    /// spent. Runs with a budget begin where the last of them ended, so that a few of them come
+    /// around to every file.
     pub async fn verify(
         &self,
         budget: Option<Duration>,
         mut progress: impl FnMut(&Inspection),
     ) -> Result<Inspection> {
-        let began = Instant::now();
+        let until = budget.map(|budget| self.now().plus(budget));
         let (versions, bytes) =
             self.catalog().read(&(), |tx, ()| Box::pin(files::totals(tx))).await?;
         let of = Checked { versions, bytes };
         let mut found =
             Inspection { of, catalog: self.catalog().faults().await?, ..Inspection::default() };
-        let mut behind = (FileId(0), 0);
-        loop {
-            let next = self
-                .catalog()
-                .read(&behind, |tx, (file, number)| {
-                    Box::pin(files::next_version(tx, *file, *number))
-                })
-                .await?;
-            let Some(version) = next else {
-                return Ok(found);
-            };
-            if budget.is_some_and(|budget| began.elapsed() >= budget) {
+        let begin = if until.is_some() { self.inspected().await? } else { FIRST };
+        let mut round = Round { begin, behind: begin, wrapped: false };
+        while let Some(version) = self.next_of(&mut round).await? {
+            if until.is_some_and(|until| self.now() >= until) {
                 found.unfinished = true;
-                return Ok(found);
+                break;
             }
-            behind = (version.id, version.version);
-            if let Err(error) = self.verify_version(&version).await {
-                match error {
-                    Error::Damaged { why } => found.damaged.push(Damage {
-                        id: version.id,
-                        name: version.name.clone(),
-                        version: version.version,
-                        why,
-                    }),
-                    fault => return Err(fault),
-                }
-            }
+            round.behind = mark(&version);
+            found.damaged.extend(self.damage(&version).await?);
             found.checked.versions += 1;
             found.checked.bytes += version.size;
             progress(&found);
         }
+        if until.is_some() {
+            self.set_inspected(round.behind).await;
+        }
+        Ok(found)
+    }
+
+    /// The version that a round comes to next; `None` when it has been everywhere.
+    async fn next_of(&self, round: &mut Round) -> Result<Option<File>> {
+        loop {
+            let next = self
+                .catalog()
+                .read(&round.behind, |tx, (file, number)| {
+                    Box::pin(files::next_version(tx, *file, *number))
+                })
+                .await?;
+            let next = next.filter(|next| !round.wrapped || mark(next) <= round.begin);
+            if next.is_some() || round.wrapped {
+                return Ok(next);
+            }
+            (round.wrapped, round.behind) = (true, FIRST);
+        }
+    }
+
+    async fn inspected(&self) -> Result<VersionMark> {
+        let mark = self.catalog().read(&(), |tx, ()| Box::pin(meta::inspected(tx))).await?;
+        Ok(mark.unwrap_or(FIRST))
+    }
+
+    /// What was found must be told also where nothing can be written.
+    async fn set_inspected(&self, mark: VersionMark) {
+        let set =
+            self.catalog().write(mark, |tx, mark| Box::pin(meta::set_inspected(tx, *mark))).await;
+        if let Err(error) = set {
+            tracing::warn!(%error, "the next inspection begins where this one began");
+        }
+    }
+
+    /// What is wrong with a version. Nothing is with one that was removed for good meanwhile.
+    pub(super) async fn damage(&self, version: &File) -> Result<Option<Damage>> {
+        let why = match self.verify_version(version).await {
+            Ok(()) => return Ok(None),
+            Err(Error::Damaged { why }) => why,
+            Err(fault) => return Err(fault),
+        };
+        let used = self
+            .catalog()
+            .read(&version.content, |tx, content| Box::pin(contents::is_used(tx, *content)))
+            .await?;
+        let (id, name, number) = (version.id, version.name.clone(), version.version);
+        Ok(used.then_some(Damage { id, name, version: number, why }))
     }
 
     async fn verify_version(&self, version: &File) -> Result<()> {

@@ -4,4 +4,5 @@
 
 mod leases;
 mod sweep;
+mod verify;
 mod world;
