@@ -8,6 +8,9 @@ mod download;
 mod inspect;
 mod upload;
 
+#[cfg(test)]
+mod tests;
+
 pub use account::{NewToken, NewUser};
 pub use arrange::Change;
 pub use browse::{Beside, Cursor, List, ListPage, PageNumber};
@@ -82,7 +85,7 @@ impl Drive {
         let catalog = Catalog::open(&catalog_file, &clock)?;
         sync_directory(&location.data)?;
         let blobs = Blobs::open(&location.data.join("objects"))?;
-        let vault = Vault { blobs, keys: Arc::new(keys) };
+        let vault = Vault::new(blobs, keys);
         let drive = Drive(Arc::new(Inner { catalog, vault, clock, tokens_used: Mutex::default() }));
         drive.check_keys().await?;
         Ok(drive)

@@ -18,6 +18,10 @@ mod name;
 mod sweep;
 pub mod vault;
 
+// What the tests inside share with those outside names the crate as those do.
+#[cfg(test)]
+extern crate self as bindery_core;
+
 pub use access::Caller;
 pub use catalog::files::File;
 pub use catalog::pages::{FileSet, Key, KeyValue, OrderBy};

@@ -21,7 +21,7 @@ pub(crate) use writer::{ContentWriter, Finished, Taken};
 use crate::error::Result;
 use blobs::Blobs;
 use keys::Keyring;
-use seal::DataKey;
+use seal::{DataKey, MAX_OBJECT_LEN};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -30,9 +30,16 @@ use std::sync::Arc;
 pub(crate) struct Vault {
     pub(crate) blobs: Blobs,
     pub(crate) keys: Arc<Keyring>,
+    /// The most plaintext of one object in bytes: what the format allows. Tests lower it, though not
+    /// below what is kept inline.
+    pub(crate) object_max: u64,
 }
 
 impl Vault {
+    pub(crate) fn new(blobs: Blobs, keys: Keyring) -> Self {
+        Vault { blobs, keys: Arc::new(keys), object_max: MAX_OBJECT_LEN }
+    }
+
     /// Reads a range of a content.
     pub(crate) fn read(
         &self,

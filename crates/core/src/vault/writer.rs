@@ -3,7 +3,7 @@
 use super::blobs::{BlobWriter, Blobs, PART_LEN};
 use super::digest::{DigestLane, Digested};
 use super::object::{BlobKey, ObjectList, ObjectRef, Sealed, StoredContent};
-use super::seal::{ContentId, DataKey, MAX_OBJECT_LEN, Sealer, seal_all};
+use super::seal::{ContentId, DataKey, Sealer, seal_all};
 use super::{Digests, Vault};
 use crate::error::{Error, Result};
 use bytes::Bytes;
@@ -29,6 +29,7 @@ pub(crate) struct Finished {
 
 pub(crate) struct ContentWriter {
     blobs: Blobs,
+    object_max: u64,
     id: ContentId,
     key: DataKey,
     size: u64,
@@ -56,6 +57,7 @@ impl ContentWriter {
     pub(crate) fn new(vault: &Vault) -> Self {
         ContentWriter {
             blobs: vault.blobs.clone(),
+            object_max: vault.object_max,
             id: ContentId::random(),
             key: DataKey::generate(),
             size: 0,
@@ -75,7 +77,7 @@ impl ContentWriter {
             }
             Stage::Inline(_) | Stage::Between(_) => Ok(Taken::NeedsObject),
             Stage::Object(digests, object) => {
-                let room = MAX_OBJECT_LEN - object.size;
+                let room = self.object_max - object.size;
                 let fits = chunk.len().min(usize::try_from(room).unwrap_or(usize::MAX));
                 let piece = chunk.split_to(fits);
                 self.size += piece.len() as u64;

@@ -1,0 +1,8 @@
+//! The domain from inside: what no caller can bring about, a catalog that was tampered with, a limit
+//! that is lower than the format's, a disk that is full.
+
+mod inspect;
+mod objects;
+
+#[path = "../../tests/it/world.rs"]
+mod world;
