@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod leases;
+mod pages;
+mod ranges;
 mod sweep;
 mod verify;
 mod world;
