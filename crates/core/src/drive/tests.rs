@@ -3,6 +3,7 @@
 
 mod inspect;
 mod objects;
+mod tamper;
 
 #[path = "../../tests/it/world.rs"]
 mod world;
