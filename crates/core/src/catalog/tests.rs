@@ -28,6 +28,20 @@ fn catalog() -> (TempDir, Catalog) {
     (directory, catalog)
 }
 
+impl Catalog {
+    /// Lets the catalog grow by so many pages and no more, as a disk does that is nearly full.
+    pub(crate) async fn allow_pages(&self, more: i64) {
+        let allowed = self.write(more, |tx, more| {
+            Box::pin(async move {
+                let engine = tx.engine();
+                let pages: i64 = engine.pragma_query_value(None, "page_count", |row| row.get(0))?;
+                Ok(engine.pragma_update(None, "max_page_count", pages + more)?)
+            })
+        });
+        allowed.await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn sqlite_prepares_every_statement() {
     let (_directory, catalog) = catalog();
