@@ -58,16 +58,20 @@ impl Drive {
 }
 
 impl Upload {
-    /// Takes a chunk; holds back only what does not yet fill a part.
+    /// Takes a chunk; holds back only what does not yet fill a part. An upload of which a chunk was
+    /// refused, or not waited for, has ended.
     pub async fn write(&mut self, mut chunk: Bytes) -> Result<()> {
-        let writer = self.writer.as_mut().ok_or_else(|| Error::internal("the upload has ended"))?;
+        // It comes back when all is in, so that a content with a gap is never finished.
+        let mut writer = self.writer.take().ok_or_else(ended)?;
         while let Taken::NeedsObject = writer.write(&mut chunk).await? {
             let blob = BlobKey::random();
             self.leased.push(blob.clone());
             lease(&self.drive, blob.clone(), self.owner).await?;
             writer.begin_object(blob).await?;
         }
-        self.keep_leases().await
+        self.keep_leases().await?;
+        self.writer = Some(writer);
+        Ok(())
     }
 
     /// Ends the upload. When this returns `Ok`, the file is durable and can be seen.
@@ -88,7 +92,7 @@ impl Upload {
             self.discard().await;
             return Err(error);
         }
-        let writer = self.writer.take().ok_or_else(|| Error::internal("the upload has ended"))?;
+        let writer = self.writer.take().ok_or_else(ended)?;
         let leased = std::mem::take(&mut self.leased);
         let made = match writer.finish().await {
             Ok(finished) => make_file(&self.drive, &self.caller, finished, end).await,
@@ -168,6 +172,10 @@ async fn make_file(
     };
     let made = drive.catalog().write(input, |tx, input| Box::pin(commit(tx, input))).await?;
     made.ok_or_else(lease_lost)
+}
+
+fn ended() -> Error {
+    Error::internal("the upload has ended")
 }
 
 fn lease_lost() -> Error {

@@ -3,6 +3,7 @@
 
 use crate::world::{World, bytes, end};
 use bindery_core::{Error, FileSet, List, OrderBy, PageNumber};
+use futures_util::FutureExt as _;
 
 /// How long a lease is.
 const LEASE: i64 = 3600;
@@ -98,6 +99,24 @@ async fn an_upload_that_goes_on_keeps_its_lease() {
     world.sweep().await;
     assert_eq!(world.get(file.id, 0..LARGE as u64).await.unwrap(), content);
     assert_eq!(world.stored()[5..7], ["pending 0", "doomed 0"]);
+}
+
+#[tokio::test]
+async fn an_upload_that_was_left_within_a_write_cannot_be_finished() {
+    let world = World::new().await;
+    let before = world.stored();
+    let mut upload = world.upload().await;
+    upload.write(bytes(100).into()).await.unwrap();
+    // The lease cannot be had meanwhile.
+    let catalog = world.catalog();
+    catalog.execute_batch("begin immediate").unwrap();
+    let left = upload.write(bytes(LARGE).into()).now_or_never();
+    assert!(left.is_none(), "{left:?}");
+    catalog.execute_batch("rollback").unwrap();
+    let ended = upload.finish(end("gap.bin")).await.unwrap_err();
+    assert!(ended.to_string().contains("has ended"), "{ended}");
+    assert_eq!(count(&world).await, 0);
+    world.settles_at(&before).await;
 }
 
 #[tokio::test]

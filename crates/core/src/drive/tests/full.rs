@@ -42,6 +42,26 @@ async fn an_upload_into_a_full_catalog_leaves_nothing() {
     assert_eq!(world.get(file.id, 0..INLINE as u64).await.unwrap(), bytes(INLINE));
 }
 
+/// A chunk that found no room is a gap, also when there is room again for what comes behind it.
+#[tokio::test]
+async fn an_upload_with_a_gap_cannot_be_finished() {
+    let world = World::new().await;
+    let before = world.stored();
+    world.drive.catalog().allow_pages(0).await;
+    // Until the room in pages that are begun is used up.
+    let (mut held, mut upload) = (Vec::new(), world.upload().await);
+    while upload.write(bytes(100_000).into()).await.is_ok() {
+        held.push(std::mem::replace(&mut upload, world.upload().await));
+    }
+    world.drive.catalog().allow_pages(1 << 20).await;
+    upload.write(bytes(10).into()).await.unwrap_err();
+    upload.finish(end("gap.bin")).await.unwrap_err();
+    for upload in held {
+        upload.discard().await;
+    }
+    world.settles_at(&before).await;
+}
+
 #[tokio::test]
 async fn room_can_be_made_in_a_full_catalog() {
     let world = World::new().await;
