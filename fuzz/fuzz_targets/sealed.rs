@@ -49,7 +49,8 @@ fn apply((kind, place, value): Change, object: &mut Vec<u8>) {
     };
     match kind % 5 {
         0 if at < object.len() => object[at] = value,
-        1 => object.truncate(at),
+        1 if value % 2 == 0 => object.truncate(at),
+        1 => object.truncate(segment(value / 2, object).start),
         2 => object.insert(at, value),
         3 => {
             let (one, other) = (segment(value, object), segment(value / 3, object));
