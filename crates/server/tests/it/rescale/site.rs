@@ -11,6 +11,9 @@ use std::net::{IpAddr, SocketAddr};
 
 const PROXY: &str = "10.0.0.1";
 
+/// Names and values, as bytes, since a value need not be text.
+type Headers<'a> = &'a [(&'a str, &'a [u8])];
+
 /// A server that trusts one proxy, and a user with two files.
 async fn world(public_url: Option<&str>) -> (World, Person) {
     let world = World::with(Settings {
@@ -26,7 +29,7 @@ async fn world(public_url: Option<&str>) -> (World, Person) {
     (world, ann)
 }
 
-fn list(ann: &Person, peer: &str, headers: &[(&str, &[u8])]) -> Request<Body> {
+fn list(ann: &Person, peer: &str, headers: Headers<'_>) -> Request<Body> {
     let mut request = ann.request(Method::GET, "/api/v2/files/?page_size=1").empty();
     let peer: IpAddr = peer.parse().unwrap();
     request.extensions_mut().insert(ConnectInfo(SocketAddr::from((peer, 40_000))));
@@ -52,7 +55,7 @@ fn base(page: &Value) -> String {
     base
 }
 
-async fn check(world: &World, ann: &Person, peer: &str, headers: &[(&str, &[u8])], want: &str) {
+async fn check(world: &World, ann: &Person, peer: &str, headers: Headers<'_>, want: &str) {
     let page = world.send(list(ann, peer, headers)).await.expect(200);
     let shown: Vec<_> =
         headers.iter().map(|(name, value)| (name, String::from_utf8_lossy(value))).collect();
@@ -62,7 +65,7 @@ async fn check(world: &World, ann: &Person, peer: &str, headers: &[(&str, &[u8])
 #[tokio::test]
 async fn a_trusted_proxy_says_by_which_scheme_and_host_it_was_asked() {
     let (world, ann) = world(None).await;
-    let cases: [(&[(&str, &[u8])], &str); 8] = [
+    let cases: [(Headers<'_>, &str); 8] = [
         (&[], "http://files.example"),
         (&[("x-forwarded-proto", b"https")], "https://files.example"),
         (&[("x-forwarded-host", b"out.example:8443")], "http://out.example:8443"),
@@ -84,7 +87,7 @@ async fn a_trusted_proxy_says_by_which_scheme_and_host_it_was_asked() {
     for (headers, want) in cases {
         check(&world, &ann, PROXY, headers, want).await;
     }
-    let said: &[(&str, &[u8])] = &[("x-forwarded-host", b"out.example")];
+    let said: Headers<'_> = &[("x-forwarded-host", b"out.example")];
     check(&world, &ann, "fd00::1", said, "http://out.example").await;
     // How a socket for both families shows a peer of the older one.
     check(&world, &ann, "::ffff:10.0.0.1", said, "http://out.example").await;
@@ -93,7 +96,7 @@ async fn a_trusted_proxy_says_by_which_scheme_and_host_it_was_asked() {
 #[tokio::test]
 async fn nobody_else_is_believed() {
     let (world, ann) = world(None).await;
-    let said: &[(&str, &[u8])] =
+    let said: Headers<'_> =
         &[("x-forwarded-proto", b"https"), ("x-forwarded-host", b"evil.example")];
     for peer in ["10.0.0.2", "127.0.0.1", "::1", "::ffff:10.0.0.2", "fd00::2"] {
         check(&world, &ann, peer, said, "http://files.example").await;
@@ -132,7 +135,7 @@ async fn what_is_no_host_is_not_echoed() {
 #[tokio::test]
 async fn a_public_url_wins_over_all_that_is_said() {
     let (world, ann) = world(Some("https://public.example")).await;
-    let said: &[(&str, &[u8])] = &[
+    let said: Headers<'_> = &[
         ("host", b"evil.example"),
         ("x-forwarded-proto", b"http"),
         ("x-forwarded-host", b"evil.example"),
