@@ -16,8 +16,8 @@ def serve(tmp_path):
     """Starts servers: `serve()`, `serve(data)`, `serve(data, "--option")`. Ends them all."""
     with contextlib.ExitStack() as running:
 
-        def start(data=None, *options):
-            server = Server(data or tmp_path / "data", *options)
+        def start(data=None, *options, launcher=()):
+            server = Server(data or tmp_path / "data", *options, launcher=launcher)
             running.callback(server.stop)
             return server
 

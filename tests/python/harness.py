@@ -97,9 +97,12 @@ class Account:
 
 
 class Server:
-    """A running `bindery serve`. Made by the `serve` fixture, which also ends it."""
+    """A running `bindery serve`. Made by the `serve` fixture, which also ends it.
 
-    def __init__(self, data, *options):
+    A `launcher` is a command that becomes the one behind it, as `env` does.
+    """
+
+    def __init__(self, data, *options, launcher=()):
         self.data = Path(data)
         self.log = self.data.with_name(self.data.name + ".log")
         self.lines = []
@@ -107,7 +110,7 @@ class Server:
         self._ended = False
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [binary(), "serve", "--listen", "127.0.0.1:0", *map(str, options)],
+                [*launcher, binary(), "serve", "--listen", "127.0.0.1:0", *map(str, options)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -247,6 +247,7 @@ CHUNK = b"%x\r\n" % len(WHOLE)
         pytest.param(len(WHOLE), WHOLE[: len(WHOLE) // 2], id="half of the declared length"),
         pytest.param(len(WHOLE), WHOLE[:-2], id="all but the end"),
         pytest.param(len(WHOLE) + 1, WHOLE, id="declared too long"),
+        pytest.param(len(WHOLE) - 10, WHOLE, id="declared too short"),
         pytest.param(None, CHUNK + WHOLE[: len(WHOLE) // 2], id="within a chunk"),
         pytest.param(None, CHUNK + WHOLE + b"\r\n", id="without the last chunk"),
     ],
@@ -267,6 +268,25 @@ def test_a_body_that_breaks_off_leaves_nothing(
     server.stop()
     assert stored_files(server.data) == stored
     assert Account(serve(server.data).url, admin.token).names() == []
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        "Content-Length: 10",
+        "Content-Length: -1",
+        "Content-Length: 99999999999999999999",
+        "Content-Length: x",
+        "Transfer-Encoding: gzip",
+    ],
+)
+def test_lengths_that_contradict_each_other_are_no_request(server, admin, lie):
+    """Which of the two counts is not guessed: what follows could be taken for another request."""
+    stored = stored_files(server.data)
+    with RawUpload(admin, len(WHOLE), headers=[lie]) as upload:
+        assert upload.status() == 400
+    assert stored_files(server.data) == stored
+    assert admin.names() == []
 
 
 @pytest.mark.parametrize("end", [0, -4, -len(BOUNDARY) - 8], ids=["empty", "in the end", "no end"])

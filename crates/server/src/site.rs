@@ -26,7 +26,10 @@ fn of_request(parts: &Parts, settings: &Settings) -> String {
     }
     let header = |name: &str| parts.headers.get(name)?.to_str().ok();
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-    let proxied = peer.is_some_and(|peer| settings.trusted_proxies.contains(&peer));
+    // A socket for both families shows a peer of the older one in the form of the newer.
+    let proxied = peer.is_some_and(|peer| {
+        settings.trusted_proxies.iter().any(|proxy| proxy.to_canonical() == peer.to_canonical())
+    });
     let forwarded =
         |name| header(name).filter(|_| proxied).and_then(|value| value.split(',').next());
     let scheme = match forwarded("x-forwarded-proto").map(str::trim) {

@@ -43,9 +43,10 @@ pub struct UploadEnd {
 }
 
 impl Drive {
-    /// Begins an upload into the caller's My Files, if the caller may.
+    /// Begins an upload into the caller's My Files, if the caller may, and if there is room.
     pub async fn upload(&self, caller: &Caller) -> Result<Upload> {
         let owner = self.identify(caller).await?.id;
+        self.vault().blobs.check_room()?;
         Ok(Upload {
             drive: self.clone(),
             caller: caller.clone(),

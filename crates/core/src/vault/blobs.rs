@@ -21,6 +21,9 @@ use tokio::task::JoinSet;
 pub(crate) const PART_LEN: usize = 256 << 10;
 /// Parts on their way to the store; with these an upload holds about three parts in memory.
 const PARTS_IN_FLIGHT: usize = 2;
+/// What uploads leave free on the disk, in bytes: the catalog needs room to delete a file too, and
+/// on a disk that is full to its last byte nothing could ever be deleted.
+const RESERVE: u64 = 32 << 20;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Blobs {
@@ -42,6 +45,16 @@ impl Blobs {
         let root = root.canonicalize()?;
         let store = LocalFileSystem::new_with_prefix(&root)?.with_fsync(true);
         Ok(Blobs { store: Arc::new(store), root })
+    }
+
+    /// Refuses when uploads have taken all that they may.
+    pub(crate) fn check_room(&self) -> Result<()> {
+        let disk = rustix::fs::statvfs(&self.root).map_err(std::io::Error::from)?;
+        // There are file systems that tell no sizes.
+        if disk.f_blocks > 0 && disk.f_bavail.saturating_mul(disk.f_frsize) < RESERVE {
+            return Err(Error::StorageFull);
+        }
+        Ok(())
     }
 
     /// Begins to write an object. It becomes visible, and durable, when it is finished.
@@ -116,6 +129,7 @@ impl BlobWriter {
         while self.parts.len() >= PARTS_IN_FLIGHT {
             self.part_written().await?;
         }
+        self.blobs.check_room()?;
         self.parts.spawn(self.upload.put_part(PutPayload::from(part)));
         Ok(())
     }

@@ -7,5 +7,6 @@ mod lines;
 mod list;
 mod patch;
 mod sharing;
+mod site;
 mod story;
 mod upload;

@@ -29,10 +29,14 @@ pub(crate) struct Person {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        World::with(Settings::default()).await
+    }
+
+    pub(crate) async fn with(settings: Settings) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let location = Location { data: directory.path().join("data"), key_file: None };
         let drive = Drive::open(&location, Clock::fixed(NOW)).await.unwrap();
-        World { drive, directory, settings: Settings::default() }
+        World { drive, directory, settings }
     }
 
     pub(crate) async fn person(&self, login: &str) -> Person {

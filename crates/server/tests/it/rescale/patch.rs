@@ -52,6 +52,9 @@ async fn what_cannot_be_accepted_is_named_and_changes_nothing() {
         (json!({"typeId": 2, "name": ""}), "name"),
         (json!({"typeId": 2, "name": null}), "name"),
         (json!({"typeId": 2, "name": "n".repeat(300)}), "name"),
+        (json!({"typeId": 2, "name": "a\u{0}b"}), "name"),
+        (json!({"typeId": 2, "name": "dir/.."}), "name"),
+        (json!({"typeId": 2, "name": "a\\"}), "name"),
         (json!({"typeId": 2, "sharedWith": ["nobody@example.com"]}), "sharedWith"),
         (json!({"typeId": 2, "sharedWith": "ann@example.com"}), "sharedWith"),
         (json!({"typeId": 2, "isDeleted": "perhaps"}), "isDeleted"),
@@ -60,11 +63,13 @@ async fn what_cannot_be_accepted_is_named_and_changes_nothing() {
         let answer = world.send(ann.request(Method::PATCH, &path).json(&body)).await.expect(400);
         assert!(answer[field][0].is_string(), "{body}: {answer}");
     }
-    let deep = "[".repeat(1000);
+    let deep = format!(r#"{{"name": "new", "x": {}{}}}"#, "[".repeat(1000), "]".repeat(1000));
+    let long = format!(r#"{{"name": "new", "x": "{}"}}"#, "x".repeat(2 << 20));
     for (content_type, body, status) in [
         ("application/json", deep.as_str(), 400),
         ("application/json", "", 400),
-        ("application/json", &" ".repeat(2 << 20), 413),
+        ("application/json", long.as_str(), 413),
+        ("application/x-www-form-urlencoded", long.as_str(), 413),
         ("text/plain", "name=x", 415),
     ] {
         let answer =

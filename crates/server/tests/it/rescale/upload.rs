@@ -5,6 +5,7 @@ use axum::body::{Body, Bytes};
 use futures_util::stream;
 use http::{Method, Request};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 const PATH: &str = "/api/v2/files/contents/";
 
@@ -115,7 +116,7 @@ async fn what_is_no_upload_is_refused_and_leaves_nothing() {
     };
     let none = json!({"file": ["No file was submitted."]});
     let no_integer = json!({"typeId": ["A valid integer is required."]});
-    let cases: [(&str, Vec<Part>, Option<&Value>); 17] = [
+    let cases: [(&str, Vec<Part>, Option<&Value>); 19] = [
         ("no part", vec![], None),
         ("no file part", vec![Part::field("typeId", "1")], Some(&none)),
         (
@@ -130,6 +131,8 @@ async fn what_is_no_upload_is_refused_and_leaves_nothing() {
         ("300 bytes", vec![Part::file(&"n".repeat(300), &large)], None),
         ("a control", vec![Part::file("a\u{1}b", b"content")], None),
         ("a coded line end", vec![Part::file("a%0D%0Ab", b"content")], None),
+        ("a control in filename*", vec![file_with_head("filename*=utf-8''a%00b")], None),
+        ("a backslash and dots", vec![Part::file(r"a\..", b"content")], None),
         ("two files", with_file(vec![Part::file("b", b"content")]), None),
         ("1,000 parts", with_file(many), None),
         (
@@ -213,17 +216,40 @@ async fn a_connection_that_breaks_stores_nothing() {
     }
 }
 
+/// A body whose first bytes come at once, and of the rest so many a second; 0 is no more at all.
+fn paced(whole: Bytes, at_once: usize, each_second: usize) -> Body {
+    let first = stream::iter([Ok::<_, std::io::Error>(whole.slice(..at_once))]);
+    let rest = stream::unfold(at_once, move |at| {
+        let piece = whole.slice(at..(at + each_second).min(whole.len()));
+        let ended = at == whole.len();
+        async move {
+            if ended {
+                return None;
+            }
+            if piece.is_empty() {
+                return std::future::pending().await;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let next = at + piece.len();
+            Some((Ok(piece), next))
+        }
+    });
+    Body::from_stream(stream::StreamExt::chain(first, rest))
+}
+
 #[tokio::test(start_paused = true)]
-async fn a_body_that_stalls_is_given_up() {
+async fn a_body_that_stalls_or_trickles_is_given_up() {
     let world = World::new().await;
     let ann = world.person("ann").await;
     let nothing = world.stored();
-    let begun = form(&[Part::file("a.dat", &bytes(1 << 20))]);
-    let begun = stream::iter([Ok::<_, std::io::Error>(Bytes::from(begun[..600_000].to_vec()))]);
-    let body = Body::from_stream(stream::StreamExt::chain(begun, stream::pending()));
-    let answer = world
-        .send(ann.request(Method::POST, PATH).body("multipart/form-data; boundary=XX", body))
-        .await;
-    assert!(answer.expect(408)["detail"].is_string());
-    assert_eq!(world.stored(), nothing);
+    let whole = Bytes::from(form(&[Part::file("a.dat", &bytes(1 << 20))]));
+    for (at_once, each_second) in [(600_000, 0), (600_000, 1000), (10, 1000), (whole.len() - 1, 0)]
+    {
+        let body = paced(whole.clone(), at_once, each_second);
+        let answer = world
+            .send(ann.request(Method::POST, PATH).body("multipart/form-data; boundary=XX", body))
+            .await;
+        assert!(answer.expect(408)["detail"].is_string());
+        assert_eq!(world.stored(), nothing, "{at_once} bytes, then {each_second} a second");
+    }
 }
