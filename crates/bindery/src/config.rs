@@ -2,7 +2,8 @@
 //! setting is named once more in the file's form, [`File`]; nothing else reads any of the three.
 
 use crate::failure::Failure;
-use bindery_core::{Location, SweepSettings};
+use crate::output::parse_size;
+use bindery_core::{Limits, Location, SweepSettings};
 use bindery_server::app;
 use clap::Args;
 use serde::Deserialize;
@@ -63,6 +64,11 @@ pub(crate) struct ServeArgs {
     /// The TLS certificate's private key, PEM
     #[arg(long, value_name = "FILE", env = "BINDERY_TLS_KEY", hide_env_values = true)]
     tls_key: Option<PathBuf>,
+    /// The largest file that is taken: bytes, perhaps with KiB, MiB or GiB behind the number
+    /// [default: no limit]
+    #[arg(long, value_name = "SIZE", env = "BINDERY_MAX_FILE_SIZE", value_parser = file_size)]
+    #[arg(hide_env_values = true)]
+    max_file_size: Option<u64>,
     /// Use TLS with a certificate made at each start, that no client knows: for a first try
     #[arg(long)]
     tls_self_signed: bool,
@@ -90,6 +96,7 @@ struct File {
     tls_key: Option<PathBuf>,
     trusted_proxies: Option<Vec<IpAddr>>,
     trash_days: Option<u32>,
+    max_file_size: Option<String>,
 }
 
 /// Where TLS comes from.
@@ -104,6 +111,7 @@ pub(crate) struct ServeSettings {
     pub(crate) listen: SocketAddr,
     pub(crate) tls: Tls,
     pub(crate) sweep: SweepSettings,
+    pub(crate) limits: Limits,
     pub(crate) app: app::Settings,
 }
 
@@ -153,6 +161,10 @@ impl Config {
             (None, Some(text)) => Some(public_url(text).map_err(wrong)?),
             (url, _) => url,
         };
+        let max_file_size = match (args.max_file_size, file.max_file_size.as_deref()) {
+            (None, Some(text)) => Some(file_size(text).map_err(wrong)?),
+            (size, _) => size,
+        };
         let proxies = args.trusted_proxies.or_else(|| file.trusted_proxies.clone());
         let certificates = args.tls_cert.or_else(|| file.tls_cert.clone());
         let key = args.tls_key.or_else(|| file.tls_key.clone());
@@ -160,6 +172,7 @@ impl Config {
             listen,
             tls: tls(args.tls_self_signed, certificates, key)?,
             sweep: self.sweep(&args.trash),
+            limits: Limits { file_size: max_file_size },
             app: app::Settings {
                 public_url,
                 trusted_proxies: proxies.unwrap_or_default(),
@@ -201,6 +214,10 @@ fn tls(
 fn address(text: &str) -> Result<SocketAddr, String> {
     let found = text.to_socket_addrs().ok().and_then(|mut all| all.next());
     found.ok_or_else(|| format!("{text} is not ADDR:PORT, such as {LISTEN}"))
+}
+
+fn file_size(text: &str) -> Result<u64, String> {
+    parse_size(text).ok_or_else(|| format!("{text} is not a size, such as 1000000 or 20GiB"))
 }
 
 /// A scheme, a host, perhaps a port, and nothing behind it: links are made by appending a path.

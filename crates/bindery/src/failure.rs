@@ -30,7 +30,7 @@ impl Failure {
         what: impl fmt::Display,
     ) -> impl FnOnce(bindery_core::Error) -> Self {
         move |error| match error {
-            bindery_core::Error::NotFound => Failure::Failed(format!("there is no {what}")),
+            bindery_core::Error::NotFound(_) => Failure::Failed(format!("there is no {what}")),
             error => error.into(),
         }
     }

@@ -7,8 +7,10 @@ mod newfile;
 mod objects;
 mod output;
 mod serve;
+mod share;
 mod sweep;
 mod token;
+mod trash;
 mod user;
 mod verify;
 
@@ -49,6 +51,12 @@ enum Command {
     /// Make, list and revoke the tokens that clients sign in with.
     #[command(subcommand)]
     Token(token::Command),
+    /// List and revoke shares.
+    #[command(subcommand)]
+    Share(share::Command),
+    /// List what was deleted, and restore or purge it.
+    #[command(subcommand)]
+    Trash(trash::Command),
     Verify(verify::Args),
     Sweep(sweep::Args),
     Objects(objects::ObjectsArgs),
@@ -99,6 +107,8 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Serve(args) => serve::run(&config, *args).await,
         Command::User(command) => user::run(&config, command).await,
         Command::Token(command) => token::run(&config, command).await,
+        Command::Share(command) => share::run(&config, command).await,
+        Command::Trash(command) => trash::run(&config, command).await,
         Command::Verify(args) => verify::run(&config, &args).await,
         Command::Sweep(args) => sweep::run(&config, &args).await,
         Command::Objects(args) => objects::objects(&config, &args).await,

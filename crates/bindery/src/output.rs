@@ -43,9 +43,48 @@ pub(crate) fn count(number: u64, noun: &str) -> String {
     format!("{number} {noun}{plural}")
 }
 
+/// What sizes are written in, the largest first.
+const UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+
+/// A number of bytes in the largest unit that says it exactly: `20GiB`, `1000 bytes`.
+pub(crate) fn size(bytes: u64) -> String {
+    let exact = |(_, unit): &&(&str, u64)| bytes > 0 && bytes.is_multiple_of(*unit);
+    match UNITS.iter().find(exact) {
+        Some((name, unit)) => format!("{}{name}", bytes / unit),
+        None => count(bytes, "byte"),
+    }
+}
+
+/// Reads a number of bytes, perhaps with a unit behind it.
+pub(crate) fn parse_size(text: &str) -> Option<u64> {
+    let unit = UNITS.iter().find_map(|(name, unit)| Some((text.strip_suffix(name)?, *unit)));
+    let (number, unit) = unit.unwrap_or((text, 1));
+    if !number.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    let bytes = number.parse::<u64>().ok()?.checked_mul(unit)?;
+    i64::try_from(bytes).is_ok().then_some(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_are_exact() {
+        for (bytes, text) in [
+            (0, "0 bytes"),
+            (1, "1 byte"),
+            (1 << 10, "1KiB"),
+            (1500, "1500 bytes"),
+            (1 << 20, "1MiB"),
+            (1025 << 20, "1025MiB"),
+            (20 << 30, "20GiB"),
+            (4096 << 30, "4096GiB"),
+        ] {
+            assert_eq!(size(bytes), text);
+        }
+    }
 
     #[test]
     fn columns_are_aligned_and_harmless() {

@@ -7,8 +7,8 @@ use crate::output::say;
 use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use bindery_core::{Clock, Drive, Location, NewUser, SweepSettings, Swept};
-use bindery_server::listener::{self, Limits};
+use bindery_core::{Clock, Drive, Limits, Location, NewUser, SweepSettings, Swept};
+use bindery_server::listener;
 use bindery_server::{app, tls};
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -38,7 +38,11 @@ pub(crate) async fn open(config: &Config) -> Result<Drive, Failure> {
 
 /// Opens a store, or makes one.
 pub(crate) async fn open_or_make(config: &Config) -> Result<Drive, Failure> {
-    Ok(Drive::open(&config.location(), Clock::System).await?)
+    open_limited(config, Limits::default()).await
+}
+
+async fn open_limited(config: &Config, limits: Limits) -> Result<Drive, Failure> {
+    Ok(Drive::open_limited(&config.location(), Clock::System, limits).await?)
 }
 
 /// `bindery serve`.
@@ -47,7 +51,7 @@ pub(crate) async fn run(config: &Config, args: ServeArgs) -> Result<ExitCode, Fa
     let location = config.location();
     let tls = tls_config(&settings)?;
     let lock = lock(&location.data)?;
-    let drive = open_or_make(config).await?;
+    let drive = open_limited(config, settings.limits).await?;
     let (listener, url) = listen(&settings).await?;
     let stop = stop_on_signal().map_err(Failure::because("cannot listen for signals"))?;
     if !drive.has_users().await? {
@@ -59,7 +63,7 @@ pub(crate) async fn run(config: &Config, args: ServeArgs) -> Result<ExitCode, Fa
     }
     let sweeper = tokio::spawn(sweep_each_minute(drive.clone(), settings.sweep));
     let router = app::app(drive, settings.app);
-    listener::serve(listener, router, tls, Limits::default(), stop).await;
+    listener::serve(listener, router, tls, listener::Limits::default(), stop).await;
     sweeper.abort();
     drop(lock);
     tracing::info!("stopped");
@@ -131,7 +135,9 @@ async fn listen(settings: &ServeSettings) -> Result<(TcpListener, String), Failu
         && !address.ip().is_loopback()
         && !settings.app.public_url.as_ref().is_some_and(behind_tls)
     {
-        tracing::warn!("others can reach {address}, and without TLS tokens go there in the clear");
+        tracing::warn!(
+            "others can reach {address}, and without TLS passwords and tokens go there in the clear"
+        );
     }
     Ok((listener, format!("{scheme}://{address}")))
 }

@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::output::{say, table};
+use crate::output::{count, parse_size, say, size, table};
 use crate::serve::{open, open_or_make};
 use bindery_core::{Drive, NewUser, User};
 use clap::Subcommand;
@@ -41,6 +41,21 @@ pub(crate) enum Command {
         #[command(flatten)]
         password: PasswordArgs,
     },
+    /// Limit how many bytes a user's files may take, or say how many they take.
+    ///
+    /// Files in the trash and former versions do not count. A quota below what is there already
+    /// removes nothing: it lets nothing more in.
+    #[command(after_help = "Examples:\n  \
+        bindery user quota jane 20GiB\n  \
+        bindery user quota jane none       # no limit, as at first\n  \
+        bindery user quota jane            # bytes in use, and the quota")]
+    Quota {
+        /// Whose files
+        login: String,
+        /// Bytes, perhaps with KiB, MiB or GiB behind the number; or none
+        #[arg(value_name = "BYTES|none", value_parser = quota)]
+        quota: Option<Quota>,
+    },
     /// List all users.
     #[command(after_help = "Example:\n  bindery user list")]
     List,
@@ -57,6 +72,10 @@ pub(crate) enum Command {
         login: String,
     },
 }
+
+/// The bytes that a user's files may take; `None` is any number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Quota(Option<u64>);
 
 #[derive(clap::Args)]
 pub(crate) struct PasswordArgs {
@@ -78,6 +97,19 @@ pub(crate) async fn run(config: &Config, command: Command) -> Result<ExitCode, F
             let user = find(&drive, &login).await?;
             drive.set_password(&user.login, password.read()?).await?;
             say(format_args!("Changed the password of {}.", user.login))?;
+        }
+        Command::Quota { login, quota } => {
+            let drive = open(config).await?;
+            let login = find(&drive, &login).await?.login;
+            if let Some(Quota(bytes)) = quota {
+                drive.set_quota(&login, bytes).await?;
+            }
+            let account = drive.account_of(&login).await?;
+            let used = count(account.bytes, "byte");
+            say(match account.quota {
+                Some(quota) => format!("{login} uses {used} of {}.", size(quota)),
+                None => format!("{login} uses {used}, without a quota."),
+            })?;
         }
         Command::List => say(list(&open(config).await?.users().await?))?,
         Command::Disable { login } => set_disabled(config, &login, true).await?,
@@ -115,6 +147,14 @@ fn list(users: &[User]) -> String {
     table(&rows)
 }
 
+fn quota(text: &str) -> Result<Quota, &'static str> {
+    const WRONG: &str = "a quota is a number of bytes, such as 1000000 or 20GiB, or none";
+    if text == "none" {
+        return Ok(Quota(None));
+    }
+    parse_size(text).map(|bytes| Quota(Some(bytes))).ok_or(WRONG)
+}
+
 impl PasswordArgs {
     fn read(&self) -> Result<String, Failure> {
         let stdin = std::io::stdin();
@@ -141,5 +181,36 @@ impl PasswordArgs {
             return Err(Failure::Failed("the password is empty".into()));
         }
         Ok(password)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotas_are_bytes() {
+        for (text, bytes) in [
+            ("none", Some(None)),
+            ("0", Some(Some(0))),
+            ("1000000", Some(Some(1_000_000))),
+            ("1KiB", Some(Some(1 << 10))),
+            ("5MiB", Some(Some(5 << 20))),
+            ("20GiB", Some(Some(20 << 30))),
+            ("9223372036854775807", Some(Some(i64::MAX as u64))),
+            ("9223372036854775808", None),
+            ("8589934592GiB", None),
+            ("99999999999999999999999", None),
+            ("", None),
+            ("GiB", None),
+            ("+1", None),
+            ("-1", None),
+            ("1.5GiB", None),
+            ("1 GiB", None),
+            ("1GB", None),
+            ("unlimited", None),
+        ] {
+            assert_eq!(quota(text).ok(), bytes.map(Quota), "{text}");
+        }
     }
 }

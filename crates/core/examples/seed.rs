@@ -1,7 +1,7 @@
 //! Fills a store with many small files of one user, to see what a request costs beside a million of
 //! them: `cargo run --release -p bindery-core --example seed -- DATA LOGIN FILES`.
 
-use bindery_core::{Caller, Clock, Drive, Location, Name, Result, UploadEnd};
+use bindery_core::{Caller, Clock, Drive, Location, Name, Result, Target, UploadEnd};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use std::path::PathBuf;
 
@@ -34,9 +34,9 @@ async fn main() -> Result<()> {
 }
 
 async fn put(drive: &Drive, caller: &Caller, number: u64) -> Result<u64> {
-    let mut upload = drive.upload(caller).await?;
+    let mut upload = drive.upload(caller, Target::home()).await?;
     upload.write(format!("file {number}\n").into()).await?;
     let name = Name::parse(&format!("case-{:04}-step-{number:07}.dat", number % 997))?;
-    upload.finish(UploadEnd { name, type_id: None }).await?;
+    upload.finish(UploadEnd { name: Some(name), ..UploadEnd::default() }).await?;
     Ok(number)
 }

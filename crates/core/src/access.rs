@@ -1,32 +1,48 @@
-//! Who may do what. Nothing else decides that: an operation asks [`grant`] in the transaction that it
-//! works in, and gets a proof that the catalog's writing functions demand.
+//! Who may do what. Nothing else decides that: an operation asks [`grant`] or [`grant_folder`] in the
+//! transaction that it works in, and gets a proof that the catalog's writing functions demand.
+//!
+//! The owner of a tree may do everything in it. To others a share on a file or a folder gives a
+//! [`Role`], for it and for all that lies below it; of several the strongest counts.
 
 use crate::catalog::conn::Tx;
 use crate::catalog::files::{self, File};
+use crate::catalog::folders;
+use crate::catalog::shares;
 use crate::catalog::users::{self, User};
 use crate::clock::Time;
-use crate::error::{Error, Result};
-use crate::id::{FileId, FolderId, UserId};
+use crate::error::{Error, Result, Thing};
+use crate::id::{FolderId, UserId};
+use crate::node::{Above, FileRef, Folder, FolderRef, Seen};
 use aws_lc_rs::digest::{SHA256, digest};
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
 
 /// Credentials, not yet believed: every operation looks them up in its own transaction, so a revoked
-/// token and a disabled user end at once.
+/// token, a changed password, a disabled user and a share that is over end at once.
 #[derive(Clone)]
-pub struct Caller {
-    token_hash: [u8; 32],
+pub struct Caller(pub(crate) Credential);
+
+/// What a caller shows.
+#[derive(Clone)]
+pub(crate) enum Credential {
+    /// A token, as its hash.
+    Token([u8; 32]),
+    /// A user whose password was verified against this stored hash.
+    Password { user: UserId, verified: String },
+    /// The secret of a link to one file, as its hash.
+    Link([u8; 32]),
 }
 
 impl Caller {
     /// A caller who shows a token. Nothing is looked up yet.
     pub fn with_token(token: &str) -> Self {
-        Caller { token_hash: hash_token(token) }
+        Caller(Credential::Token(hash_secret(token)))
     }
 
-    pub(crate) fn token_hash(&self) -> &[u8; 32] {
-        &self.token_hash
+    /// A caller who shows the secret of a link. Nothing is looked up yet.
+    pub fn with_link(secret: &str) -> Self {
+        Caller(Credential::Link(hash_secret(secret)))
     }
 }
 
@@ -36,35 +52,63 @@ impl fmt::Debug for Caller {
     }
 }
 
-/// What is stored of a token. The look-up is by this hash of 256 random bits, so how long a comparison
-/// takes says nothing about a token.
-pub(crate) fn hash_token(token: &str) -> [u8; 32] {
-    let hash = digest(&SHA256, token.as_bytes());
+/// What is stored of a secret. The look-up is by this hash of 256 random bits, so how long a comparison
+/// takes says nothing about the secret.
+pub(crate) fn hash_secret(secret: &str) -> [u8; 32] {
+    let hash = digest(&SHA256, secret.as_bytes());
     hash.as_ref().try_into().expect("SHA-256 has 32 bytes")
 }
 
-/// What a share gives. The numbers are the catalog's.
+/// What a share gives. The numbers are the catalog's, and a greater one includes the smaller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Role {
+pub enum Role {
     /// Reads metadata, key and content.
     Viewer = 1,
+    /// Also replaces contents.
+    Editor = 2,
+    /// Also makes, renames, moves and deletes what lies inside the shared folder.
+    Contributor = 3,
+}
+
+impl Role {
+    /// The role with a number of the catalog's.
+    pub(crate) fn from_number(number: i64) -> Option<Self> {
+        [Role::Viewer, Role::Editor, Role::Contributor]
+            .into_iter()
+            .find(|role| *role as i64 == number)
+    }
 }
 
 /// What an operation needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Right {
-    /// To see a file and what it holds.
+    /// To see a file or folder and what it holds.
     Read,
-    /// To change it, share it, or put it in the trash.
+    /// To replace the content of a file.
+    Edit,
+    /// To make something inside a folder.
+    Add,
+    /// To rename, move or delete it: a right in the folder above it.
+    Arrange,
+    /// To do what only an owner may.
     Own,
     /// To take it out of the trash.
     Restore,
 }
 
+/// The strongest roles that shares give one user on a node.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Roles {
+    /// By a share on it or on a folder above it.
+    pub(crate) here: Option<Role>,
+    /// By a share on a folder above it alone.
+    pub(crate) above: Option<Role>,
+}
+
 /// Something that the caller may use as it was asked for, within one transaction.
 #[derive(Debug)]
 pub(crate) struct Granted<'tx, T> {
-    inner: T,
+    seen: Seen<T>,
     caller: UserId,
     brand: PhantomData<fn(&'tx ()) -> &'tx ()>,
 }
@@ -76,8 +120,13 @@ impl<T> Granted<'_, T> {
     }
 
     /// Gives up the proof.
-    pub(crate) fn into_inner(self) -> T {
-        self.inner
+    pub(crate) fn into_seen(self) -> Seen<T> {
+        self.seen
+    }
+
+    /// Something that takes its place, as the caller sees it.
+    pub(crate) fn seen_as<U>(&self, node: U) -> Seen<U> {
+        Seen { node, above: self.seen.above, role: self.seen.role }
     }
 }
 
@@ -85,13 +134,20 @@ impl<T> Deref for Granted<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        &self.inner
+        &self.seen.node
     }
 }
 
-/// Whose credentials these are, if they are good now.
+/// Whose credentials these are, if they are good now. A link is nobody's.
 pub(crate) async fn identify(tx: &mut Tx<'_>, caller: &Caller, now: Time) -> Result<User> {
-    users::by_token(tx, caller.token_hash(), now).await?.ok_or(Error::Unauthenticated)
+    let found = match &caller.0 {
+        Credential::Token(hash) => users::by_token(tx, hash, now).await?,
+        Credential::Password { user, verified } => {
+            users::by_verified_password(tx, *user, verified).await?
+        }
+        Credential::Link(_) => None,
+    };
+    found.ok_or(Error::Unauthenticated)
 }
 
 /// The one gate to a file. What the caller may not see is not found; what the caller may see and not
@@ -100,35 +156,126 @@ pub(crate) async fn grant<'tx>(
     tx: &mut Tx<'tx>,
     caller: &Caller,
     now: Time,
-    id: FileId,
+    file: FileRef,
     right: Right,
 ) -> Result<Granted<'tx, File>> {
-    let user = identify(tx, caller, now).await?;
-    let (file, role) = files::find(tx, id, user.id).await?.ok_or(Error::NotFound)?;
-    let owns = file.owner == user.id;
-    if !owns && role.is_none() || file.trashed.is_some() && !(owns && right == Right::Restore) {
-        return Err(Error::NotFound);
+    const GONE: Error = Error::NotFound(Thing::File);
+    if let Credential::Link(hash) = &caller.0 {
+        return grant_linked(tx, hash, now, file, right).await;
     }
-    match right {
-        Right::Own | Right::Restore if !owns => Err(Error::Forbidden),
-        _ => Ok(Granted { inner: file, caller: user.id, brand: PhantomData }),
+    let user = identify(tx, caller, now).await?.id;
+    let file = files::find(tx, file).await?.ok_or(GONE)?;
+    let owns = file.owner == user;
+    if file.trashed.is_some() && !(owns && right == Right::Restore) {
+        return Err(GONE);
     }
+    let roles = roles(tx, file.id.0, file.owner, user, now).await?;
+    check(owns, roles, right, Thing::File)?;
+    let above = above(owns && file.in_root, owns, roles, Some(file.parent));
+    Ok(granted(file, above, (owns, roles), user))
 }
 
-/// A folder that files can be put in, and whose it is.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
-    pub(crate) owner: UserId,
-    pub(crate) folder: FolderId,
+/// A link shows one file to whoever has it, and nothing else.
+async fn grant_linked<'tx>(
+    tx: &mut Tx<'tx>,
+    hash: &[u8; 32],
+    now: Time,
+    file: FileRef,
+    right: Right,
+) -> Result<Granted<'tx, File>> {
+    const GONE: Error = Error::NotFound(Thing::File);
+    let (node, sharer) = shares::by_link(tx, hash, now).await?.ok_or(GONE)?;
+    let file = files::find(tx, file).await?.ok_or(GONE)?;
+    if file.id.0 != node || file.trashed.is_some() {
+        return Err(GONE);
+    }
+    if right != Right::Read {
+        return Err(Error::Forbidden);
+    }
+    let roles = Roles { here: Some(Role::Viewer), above: None };
+    Ok(granted(file, Above::Shared, (false, roles), sharer))
 }
 
-/// The caller's own root folder, to put files in.
-pub(crate) async fn grant_home<'tx>(
+/// The one gate to a folder, by the rules of [`grant`]. A user's root stays where and what it is.
+pub(crate) async fn grant_folder<'tx>(
     tx: &mut Tx<'tx>,
     caller: &Caller,
     now: Time,
-) -> Result<Granted<'tx, Place>> {
-    let owner = identify(tx, caller, now).await?.id;
-    let (folder, _) = users::tree(tx, owner).await?;
-    Ok(Granted { inner: Place { owner, folder }, caller: owner, brand: PhantomData })
+    folder: FolderRef,
+    right: Right,
+) -> Result<Granted<'tx, Folder>> {
+    const GONE: Error = Error::NotFound(Thing::Folder);
+    let user = identify(tx, caller, now).await?.id;
+    let id = match folder {
+        FolderRef::Home => users::home(tx, user).await?,
+        FolderRef::Id(id) => id,
+    };
+    let folder = folders::find(tx, id).await?.ok_or(GONE)?;
+    let owns = folder.owner == user;
+    if folder.trashed.is_some() && !(owns && right == Right::Restore) {
+        return Err(GONE);
+    }
+    let roles = roles(tx, folder.id.0, folder.owner, user, now).await?;
+    check(owns, roles, right, Thing::Folder)?;
+    if folder.parent.is_none() && matches!(right, Right::Arrange | Right::Own) {
+        return Err(Error::Forbidden);
+    }
+    let above = above(owns && folder.in_root, owns, roles, folder.parent);
+    Ok(granted(folder, above, (owns, roles), user))
+}
+
+/// The roles that shares give a user on a node; an owner needs none.
+pub(crate) async fn roles(
+    tx: &mut Tx<'_>,
+    node: i64,
+    owner: UserId,
+    user: UserId,
+    now: Time,
+) -> Result<Roles> {
+    if owner == user { Ok(Roles::default()) } else { shares::roles(tx, node, user, now).await }
+}
+
+fn check(owns: bool, roles: Roles, right: Right, thing: Thing) -> Result<()> {
+    if owns {
+        return Ok(());
+    }
+    let here = roles.here.ok_or(Error::NotFound(thing))?;
+    let may = match right {
+        Right::Read => true,
+        Right::Edit => here >= Role::Editor,
+        Right::Add => here >= Role::Contributor,
+        Right::Arrange => roles.above >= Some(Role::Contributor),
+        Right::Own | Right::Restore => false,
+    };
+    if may { Ok(()) } else { Err(Error::Forbidden) }
+}
+
+/// Where something lies, for one caller.
+pub(crate) fn above(home: bool, owns: bool, roles: Roles, parent: Option<FolderId>) -> Above {
+    match parent {
+        None => Above::Nothing,
+        Some(_) if home => Above::Home,
+        Some(parent) if owns || roles.above.is_some() => Above::Folder(parent),
+        Some(_) => Above::Shared,
+    }
+}
+
+fn granted<'tx, T>(
+    node: T,
+    above: Above,
+    (owns, roles): (bool, Roles),
+    caller: UserId,
+) -> Granted<'tx, T> {
+    let role = if owns { None } else { roles.here };
+    Granted { seen: Seen { node, above, role }, caller, brand: PhantomData }
+}
+
+impl Granted<'_, Folder> {
+    /// A child, as the one who was granted the folder sees it: rights reach down.
+    pub(crate) fn child<T>(&self, node: T) -> Seen<T> {
+        let folder = &self.seen.node;
+        let home = folder.parent.is_none() && folder.owner == self.caller;
+        let above = if home { Above::Home } else { Above::Folder(folder.id) };
+        Seen { node, above, role: self.seen.role }
+    }
 }

@@ -7,7 +7,9 @@
 
 pub(crate) mod conn;
 pub(crate) mod contents;
+pub(crate) mod entries;
 pub(crate) mod files;
+pub(crate) mod folders;
 mod integrity;
 pub(crate) mod meta;
 mod migrate;
@@ -16,6 +18,7 @@ mod reader;
 mod row;
 pub(crate) mod shares;
 mod sql;
+pub(crate) mod trash;
 pub(crate) mod users;
 mod writer;
 

@@ -5,20 +5,29 @@ mod account;
 mod arrange;
 mod browse;
 mod download;
+mod entries;
+mod folders;
 mod inspect;
+mod share;
+mod sign_in;
+mod trash;
 mod upload;
+mod versions;
 
 #[cfg(test)]
 mod tests;
 
-pub use account::{NewToken, NewUser};
+pub use account::{Account, NewToken, NewUser};
 pub use arrange::Change;
 pub use browse::{Beside, Cursor, List, ListPage, PageNumber};
 pub use download::{Download, DownloadBody};
+pub use entries::{Change as NodeChange, Changes, Search};
 pub use inspect::{Checked, Damage, Inspection, StoredObject};
-pub use upload::{Upload, UploadEnd};
+pub(crate) use trash::purge_file;
+pub use trash::{DeleteFile, DeleteFolder};
+pub use upload::{Base, OnTaken, Target, Upload, UploadEnd};
 
-use crate::access::Caller;
+use crate::access::{Caller, Credential};
 use crate::catalog::users::{self, User};
 use crate::catalog::{Catalog, meta};
 use crate::clock::{Clock, Time};
@@ -26,6 +35,7 @@ use crate::error::{Error, Result};
 use crate::vault::Vault;
 use crate::vault::blobs::{Blobs, sync_directory};
 use crate::vault::keys::Keyring;
+use sign_in::SignIns;
 use std::collections::HashMap;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
@@ -51,6 +61,13 @@ impl Location {
     }
 }
 
+/// What an operator permits; nothing is limited unless told so.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Limits {
+    /// Bytes that a file may have.
+    pub file_size: Option<u64>,
+}
+
 /// A store of users and files. Cheap to clone; all clones are the same store.
 #[derive(Clone, Debug)]
 pub struct Drive(Arc<Inner>);
@@ -60,8 +77,10 @@ struct Inner {
     catalog: Catalog,
     vault: Vault,
     clock: Clock,
+    limits: Limits,
     /// Tokens used since they were last written down, and when.
     tokens_used: Mutex<HashMap<[u8; 32], Time>>,
+    sign_ins: Arc<SignIns>,
 }
 
 impl Drive {
@@ -70,6 +89,11 @@ impl Drive {
     /// Refuses, with a sentence that says what to do: a catalog without its master key or with
     /// another one, a key file that others can read, a schema newer than this binary.
     pub async fn open(location: &Location, clock: Clock) -> Result<Self> {
+        Drive::open_limited(location, clock, Limits::default()).await
+    }
+
+    /// As [`Drive::open`], with limits.
+    pub async fn open_limited(location: &Location, clock: Clock, limits: Limits) -> Result<Self> {
         let (catalog_file, key_file) = (location.catalog(), location.key_file());
         let known = catalog_file.exists();
         if !location.data.is_dir() {
@@ -86,7 +110,14 @@ impl Drive {
         sync_directory(&location.data)?;
         let blobs = Blobs::open(&location.data.join("objects"))?;
         let vault = Vault::new(blobs, keys);
-        let drive = Drive(Arc::new(Inner { catalog, vault, clock, tokens_used: Mutex::default() }));
+        let drive = Drive(Arc::new(Inner {
+            catalog,
+            vault,
+            clock,
+            limits,
+            tokens_used: Mutex::default(),
+            sign_ins: Arc::default(),
+        }));
         drive.check_keys().await?;
         Ok(drive)
     }
@@ -152,7 +183,10 @@ impl Drive {
     }
 
     fn note_use(&self, caller: &Caller, at: Time) {
+        let Credential::Token(hash) = &caller.0 else {
+            return;
+        };
         let mut used = self.0.tokens_used.lock().unwrap_or_else(PoisonError::into_inner);
-        used.insert(*caller.token_hash(), at);
+        used.insert(*hash, at);
     }
 }

@@ -1,6 +1,8 @@
 //! What can go wrong, by meaning. No status codes here: each front-end answers every meaning in its
 //! own form, in one exhaustive `match`.
 
+use crate::catalog::files::File;
+use crate::node::{Entry, Seen};
 use std::error::Error as StdError;
 use std::fmt;
 
@@ -16,7 +18,7 @@ pub enum Error {
     /// The credentials are unknown, expired, revoked, or their user is disabled.
     Unauthenticated,
     /// It is not there, or the caller may not see it. The two are never told apart.
-    NotFound,
+    NotFound(Thing),
     /// The caller may see it and may not do this to it.
     Forbidden,
     /// A field of the request cannot be accepted.
@@ -30,7 +32,40 @@ pub enum Error {
     NoSuchPage,
     /// The content is not plain text (valid UTF-8 without NUL).
     NotText,
-    /// A user, e-mail or name exists already.
+    /// A name holds a character that not every front-end can show.
+    IllegalCharacter,
+    /// A live sibling has the name already, without regard to case.
+    Exists(Box<Seen<Entry>>),
+    /// The file has another version than the caller expects: it is here as it is now.
+    VersionConflict(Box<Seen<File>>),
+    /// The bytes that arrived do not have the digest that was announced.
+    ChecksumFailed,
+    /// The folder is not empty.
+    NotEmpty,
+    /// A file keeps one version at least.
+    OnlyVersion,
+    /// A folder would lie in itself, or folders too deep.
+    Hierarchy,
+    /// What changed since then is no longer known.
+    WindowPassed,
+    /// The content is larger than this server takes.
+    TooLarge {
+        /// Bytes that a file may have.
+        limit: u64,
+    },
+    /// The owner's files would take more room than the owner has.
+    QuotaExceeded {
+        /// Bytes that the owner's files take.
+        used: u64,
+        /// Bytes that they may take.
+        quota: u64,
+    },
+    /// Too many sign-ins failed; no password is looked at for a while.
+    Throttled {
+        /// Seconds after which to try again.
+        seconds: u64,
+    },
+    /// A user or an e-mail exists already.
     Taken {
         /// What exists, as a sentence.
         why: String,
@@ -50,6 +85,36 @@ pub enum Error {
     Internal(Source),
 }
 
+/// What was looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Thing {
+    /// A file.
+    File,
+    /// A version of a file.
+    Version,
+    /// A folder.
+    Folder,
+    /// A share, or a link.
+    Share,
+    /// A user.
+    User,
+    /// A token.
+    Token,
+}
+
+impl fmt::Display for Thing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Thing::File => "file",
+            Thing::Version => "version",
+            Thing::Folder => "folder",
+            Thing::Share => "share",
+            Thing::User => "user",
+            Thing::Token => "token",
+        })
+    }
+}
+
 impl Error {
     /// A field that cannot be accepted.
     pub fn invalid(field: &'static str, why: impl Into<String>) -> Self {
@@ -66,11 +131,30 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Unauthenticated => f.write_str("the credentials are not valid"),
-            Error::NotFound => f.write_str("not found"),
+            Error::NotFound(thing) => write!(f, "no such {thing}"),
             Error::Forbidden => f.write_str("not permitted"),
             Error::Invalid { field, why } => write!(f, "{field}: {why}"),
             Error::NoSuchPage => f.write_str("the list has no such page"),
             Error::NotText => f.write_str("the content is not plain text"),
+            Error::IllegalCharacter => {
+                f.write_str("the name holds a character that is not allowed")
+            }
+            Error::Exists(_) => f.write_str("the name is taken"),
+            Error::VersionConflict(file) => {
+                write!(f, "the file has version {} now", file.version)
+            }
+            Error::ChecksumFailed => f.write_str("the content does not have the announced digest"),
+            Error::NotEmpty => f.write_str("the folder is not empty"),
+            Error::OnlyVersion => f.write_str("a file's only version cannot be deleted"),
+            Error::Hierarchy => f.write_str("folders cannot lie in themselves, or so deep"),
+            Error::WindowPassed => f.write_str("changes are not known from so long ago"),
+            Error::TooLarge { limit } => write!(f, "a file may have {limit} bytes and no more"),
+            Error::QuotaExceeded { used, quota } => {
+                write!(f, "{used} of {quota} bytes are used, and there is no room for more")
+            }
+            Error::Throttled { seconds } => {
+                write!(f, "too many failed sign-ins: try again in {seconds} seconds")
+            }
             Error::Taken { why } | Error::Refused(why) => f.write_str(why),
             Error::StorageFull => f.write_str("the storage is full"),
             Error::Damaged { why } => write!(f, "the stored content is damaged: {why}"),

@@ -57,6 +57,8 @@ ids! {
     TokenId;
     /// A folder.
     FolderId;
+    /// A share.
+    ShareId;
     /// A file. Never given to another file, also after a purge.
     FileId;
 }

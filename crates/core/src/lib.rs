@@ -5,7 +5,7 @@
 //! come, and [`Upload::finish`] makes the file in one transaction of the catalog, after its objects
 //! are on disk and before anyone is told.
 //!
-//! Modules in reading order: `drive` (an operation a method), `access` (who may), `name`, `id`,
+//! Modules in reading order: `drive` (an operation a method), `access` (who may), `node`, `share`, `name`, `id`,
 //! `catalog` (all SQL), `vault` (all sealed bytes), `sweep` (what runs in the background).
 
 mod access;
@@ -15,6 +15,8 @@ mod drive;
 mod error;
 mod id;
 mod name;
+mod node;
+mod share;
 mod sweep;
 pub mod vault;
 
@@ -22,13 +24,20 @@ pub mod vault;
 #[cfg(test)]
 extern crate self as bindery_core;
 
-pub use access::Caller;
+pub use access::{Caller, Role};
+pub use catalog::entries::Trashed;
 pub use catalog::files::File;
+pub use catalog::folders::{Action, TreeSums};
 pub use catalog::pages::{FileSet, Key, KeyValue, OrderBy};
 pub use catalog::users::{Token, User};
 pub use clock::{Clock, Time};
 pub use drive::*;
-pub use error::{Error, Result, Source};
-pub use id::{FileId, FolderId, TokenId, UserId};
+pub use error::{Error, Result, Source, Thing};
+pub use id::{FileId, FolderId, ShareId, TokenId, UserId};
 pub use name::{Label, NAME_MAX, Name};
+pub use node::{
+    Above, Entry, EntryKey, FileHex, FileRef, Folder, FolderRef, Kinds, Listing, NodeRef, Seen,
+    Stamp, Version, VersionId, Window,
+};
+pub use share::{NewRecipient, Recipient, Share, SharedNode, Sharing, Terms};
 pub use sweep::{SweepSettings, Swept};

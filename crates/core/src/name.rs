@@ -34,6 +34,14 @@ impl Name {
         Ok(Name(text.to_owned()))
     }
 
+    /// Accepts a name that every front-end can show as it is, in NFC.
+    pub fn parse_legal(text: &str) -> Result<Self> {
+        if text.contains(is_illegal) {
+            return Err(Error::IllegalCharacter);
+        }
+        Name::parse(&text.nfc().collect::<String>())
+    }
+
     /// Takes the last component of a path of any system: clients send their local paths.
     pub fn from_client_path(path: &str) -> Result<Self> {
         Name::parse(path.rsplit(['/', '\\']).next().unwrap_or_default())

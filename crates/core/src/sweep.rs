@@ -2,14 +2,17 @@
 //! leases, objects that nothing needs, files past their time in the trash, digests still to be made.
 //! Nothing is deleted by age or by listing: only what a committed row names.
 
-use crate::catalog::{contents, files, users};
+use crate::catalog::{contents, files, folders, trash};
 use crate::clock::Time;
-use crate::drive::Drive;
+use crate::drive::{Drive, purge_file};
 use crate::error::Result;
-use crate::id::FileId;
+use crate::id::{FileId, FolderId};
 
 /// Rows of one unit: short enough to stand in no one's way.
 const CHUNK: i64 = 200;
+
+/// For how long it is known what changed in a folder.
+pub(crate) const CHANGES_DAYS: i64 = 30;
 
 /// What a sweep does.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +32,7 @@ impl Default for SweepSettings {
 pub struct Swept {
     /// Leases of writers that are gone.
     pub leases: u64,
-    /// Files removed from the trash for good.
+    /// Files and folders removed from the trash for good.
     pub purged: u64,
     /// Objects removed from the store.
     pub objects: u64,
@@ -44,6 +47,8 @@ impl Drive {
         self.write_token_uses().await?;
         let now = self.now();
         let before = now.plus_seconds(-86_400 * i64::from(settings.trash_days));
+        self.mark_files().await?;
+        self.forget_changes(now).await?;
         Ok(Swept {
             leases: self.expire_leases(now).await?,
             purged: self.purge_trash(before).await?,
@@ -69,26 +74,43 @@ impl Drive {
     async fn purge_trash(&self, before: Time) -> Result<u64> {
         let mut purged = 0;
         loop {
-            let chunk = self
+            let (tops, folders) = self
                 .catalog()
                 .write((before, self.now()), |tx, (before, now)| {
                     Box::pin(async move {
-                        let due = files::trashed_before(tx, *before, CHUNK).await?;
-                        for (file, owner) in &due {
-                            users::change_tree(tx, *owner, 0, 0, *now).await?;
-                            for content in files::purge(tx, *file).await? {
-                                contents::release(tx, content, *now).await?;
+                        let due = trash::due(tx, *before, CHUNK).await?;
+                        let mut folders = Vec::new();
+                        for (id, file) in &due {
+                            if *file {
+                                purge_file(tx, FileId(*id), *now).await?;
+                            } else {
+                                trash::cut_off(tx, FolderId(*id)).await?;
+                                folders.push(FolderId(*id));
                             }
                         }
-                        Ok(due.len())
+                        Ok((due.len() as u64, folders))
                     })
                 })
                 .await?;
-            purged += chunk as u64;
-            if chunk == 0 {
+            for folder in folders {
+                self.take_apart(folder).await?;
+            }
+            purged += tops;
+            if tops == 0 {
                 return Ok(purged);
             }
         }
+    }
+
+    async fn forget_changes(&self, now: Time) -> Result<()> {
+        let before = now.plus_seconds(-86_400 * CHANGES_DAYS);
+        while self
+            .catalog()
+            .write(before, |tx, before| Box::pin(folders::forget_changes(tx, *before, CHUNK)))
+            .await?
+            > 0
+        {}
+        Ok(())
     }
 
     /// The object goes first, durably, then the row that names it.

@@ -1,5 +1,6 @@
 //! The routes of every front-end, over one store.
 
+use crate::filr;
 use crate::rescale;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -31,5 +32,6 @@ pub(crate) struct App {
 pub fn app(drive: Drive, settings: Settings) -> Router {
     let app = App { drive, settings: Arc::new(settings) };
     // Bodies are limited where they are read, since an upload has no limit of its own.
-    rescale::routes().layer(DefaultBodyLimit::disable()).with_state(app)
+    let routes = rescale::routes().merge(filr::routes(&app));
+    routes.layer(DefaultBodyLimit::disable()).with_state(app)
 }

@@ -2,13 +2,16 @@
 //! preconditions, and the headers and bodies of answers. Nothing here knows a dialect or a rule of
 //! the domain, and nothing but `body` and the reader in `multipart` knows that time or IO exist.
 
+pub mod authorization;
 pub mod body;
+pub mod media_type;
 pub mod multipart;
 
 pub mod conditional;
 pub mod range;
 
 pub mod disposition;
+pub mod hex;
 pub mod lines;
 
 pub(crate) mod content;

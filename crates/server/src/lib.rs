@@ -1,10 +1,11 @@
 //! The front-ends of Bindery. Each parses its wire, calls one method of the domain, and renders; no
 //! rule lives here.
 //!
-//! In reading order: `app` (the routes), `rescale` (a dialect), `site` (how a client sees us), `http`
-//! (mechanics that every dialect shares), `listener` and `tls` (connections).
+//! In reading order: `app` (the routes), `rescale` and `filr` (the dialects), `site` (how a client sees
+//! us), `http` (mechanics that every dialect shares), `listener` and `tls` (connections).
 
 pub mod app;
+mod filr;
 pub mod http;
 pub mod listener;
 mod rescale;

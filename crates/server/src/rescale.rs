@@ -15,6 +15,7 @@ use auth::Credentials;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::{MethodRouter, get, post};
+use bindery_core::{Error, Thing};
 use error::Problem;
 use http::{Method, StatusCode};
 
@@ -52,5 +53,5 @@ async fn method_not_allowed(
 }
 
 async fn not_found() -> Problem {
-    Problem::Domain(bindery_core::Error::NotFound)
+    Problem::Domain(Error::NotFound(Thing::File))
 }

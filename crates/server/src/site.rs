@@ -1,4 +1,5 @@
-//! How a client sees this server: scheme and host, for the links in an answer.
+//! How a client sees this server: scheme and host, for the links in an answer; and from where this
+//! server sees a client.
 
 use crate::app::{App, Settings};
 use crate::listener::Scheme;
@@ -6,7 +7,7 @@ use axum::extract::{ConnectInfo, FromRequestParts};
 use http::header::HOST;
 use http::request::Parts;
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// Scheme and authority, without a slash behind: `https://files.example:8443`.
 #[derive(Clone, Debug)]
@@ -25,11 +26,7 @@ fn of_request(parts: &Parts, settings: &Settings) -> String {
         return url.trim_end_matches('/').to_owned();
     }
     let header = |name: &str| parts.headers.get(name)?.to_str().ok();
-    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-    // A socket for both families shows a peer of the older one in the form of the newer.
-    let proxied = peer.is_some_and(|peer| {
-        settings.trusted_proxies.iter().any(|proxy| proxy.to_canonical() == peer.to_canonical())
-    });
+    let proxied = connected(parts).is_some_and(|peer| is_trusted(settings, peer));
     let forwarded =
         |name| header(name).filter(|_| proxied).and_then(|value| value.split(',').next());
     let scheme = match forwarded("x-forwarded-proto").map(str::trim) {
@@ -44,6 +41,65 @@ fn of_request(parts: &Parts, settings: &Settings) -> String {
     format!("{scheme}://{}", host.unwrap_or("localhost"))
 }
 
+/// The address that a request comes from: behind a trusted proxy, the one that the proxy saw.
+pub(crate) fn peer(parts: &Parts, settings: &Settings) -> IpAddr {
+    let mut peer = connected(parts).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    let lines = parts.headers.get_all("x-forwarded-for").iter();
+    let seen = lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(','));
+    let mut nearest_last: Vec<&str> = seen.collect();
+    // Whatever stands before an address that no trusted proxy wrote, anyone may have written.
+    while is_trusted(settings, peer) {
+        match nearest_last.pop().and_then(|address| address.trim().parse().ok()) {
+            Some(address) => peer = address,
+            None => break,
+        }
+    }
+    peer
+}
+
+/// The other end of the connection. A socket for both families shows a peer of the older one in the form
+/// of the newer.
+fn connected(parts: &Parts) -> Option<IpAddr> {
+    parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical())
+}
+
+fn is_trusted(settings: &Settings, peer: IpAddr) -> bool {
+    settings.trusted_proxies.iter().any(|proxy| proxy.to_canonical() == peer.to_canonical())
+}
+
 fn is_host_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(from: &str, forwarded: &[&str], expected: &str) {
+        let settings = Settings {
+            trusted_proxies: vec!["10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap()],
+            ..Settings::default()
+        };
+        let mut request = http::Request::get("/");
+        for line in forwarded {
+            request = request.header("x-forwarded-for", *line);
+        }
+        let (mut parts, ()) = request.body(()).unwrap().into_parts();
+        let address: IpAddr = from.parse().unwrap();
+        parts.extensions.insert(ConnectInfo(SocketAddr::new(address, 1)));
+        assert_eq!(peer(&parts, &settings), expected.parse::<IpAddr>().unwrap(), "{forwarded:?}");
+    }
+
+    #[test]
+    fn only_trusted_proxies_say_from_where_a_request_comes() {
+        check("192.0.2.7", &[], "192.0.2.7");
+        check("192.0.2.7", &["198.51.100.1"], "192.0.2.7");
+        check("10.0.0.1", &[], "10.0.0.1");
+        check("10.0.0.1", &["198.51.100.1"], "198.51.100.1");
+        check("10.0.0.1", &["203.0.113.9, 198.51.100.1"], "198.51.100.1");
+        check("10.0.0.1", &["203.0.113.9, 198.51.100.1", "10.0.0.2"], "198.51.100.1");
+        check("10.0.0.1", &["2001:db8::1"], "2001:db8::1");
+        check("10.0.0.1", &["unknown"], "10.0.0.1");
+    }
 }

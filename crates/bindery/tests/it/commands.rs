@@ -33,6 +33,18 @@ fn users_are_made_listed_and_disabled_beside_a_server() {
 }
 
 #[test]
+fn a_quota_is_set_shown_and_ended() {
+    let world = World::new();
+    let _server = world.serve();
+    let quota = |more: &str| world.run(&format!("user quota {more}")).done();
+    assert_eq!(quota("admin"), "admin uses 0 bytes, without a quota.\n");
+    assert_eq!(quota("ADMIN 20GiB"), "admin uses 0 bytes of 20GiB.\n");
+    assert_eq!(quota("admin"), "admin uses 0 bytes of 20GiB.\n");
+    assert_eq!(quota("admin 1000"), "admin uses 0 bytes of 1000 bytes.\n");
+    assert_eq!(quota("admin none"), "admin uses 0 bytes, without a quota.\n");
+}
+
+#[test]
 fn what_cannot_be_a_user_is_refused() {
     let world = World::new();
     world.run_with_input(ADD, "secret\n").done();
@@ -45,7 +57,9 @@ fn what_cannot_be_a_user_is_refused() {
     refused(&ADD.replace("jane@example.org", "jane"), "secret\n", "email");
     refused(ADD, "\n", "the password is empty");
     refused(ADD, "", "the password is empty");
-    for command in ["passwd nobody --password-stdin", "disable nobody", "enable nobody"] {
+    for command in
+        ["passwd nobody --password-stdin", "disable nobody", "enable nobody", "quota nobody 1"]
+    {
         refused(&format!("user {command}"), "secret\n", "there is no user nobody");
     }
 }

@@ -2,11 +2,12 @@
 
 use crate::world::World;
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 24] = [
     "serve",
     "user",
     "user add",
     "user passwd",
+    "user quota",
     "user list",
     "user disable",
     "user enable",
@@ -14,6 +15,13 @@ const COMMANDS: [&str; 16] = [
     "token create",
     "token list",
     "token revoke",
+    "share",
+    "share list",
+    "share revoke",
+    "trash",
+    "trash list",
+    "trash restore",
+    "trash purge",
     "verify",
     "sweep",
     "objects",
@@ -24,7 +32,7 @@ const COMMANDS: [&str; 16] = [
 #[test]
 fn every_command_explains_itself() {
     let world = World::new();
-    let groups = ["user", "token"];
+    let groups = ["user", "token", "share", "trash"];
     for command in COMMANDS {
         let help = world.run(&format!("{command} --help")).done();
         assert!(help.contains(&format!("Usage: bindery {command}")), "{help}");
@@ -36,6 +44,10 @@ fn every_command_explains_itself() {
         ("decrypt", "whole objects at its end"),
         ("serve", "BINDERY_TRUSTED_PROXIES"),
         ("verify", "N checked, M damaged"),
+        ("user quota", "KiB, MiB or GiB"),
+        ("share list", "without its secret"),
+        ("trash restore", "My Files"),
+        ("trash purge", "cannot be undone"),
     ] {
         let help = world.run(&format!("{command} --help")).done();
         let help: Vec<_> = help.split_whitespace().collect();
@@ -61,6 +73,18 @@ fn wrong_usage_is_code_2() {
         "token create jane --expires 0",
         "token create jane --expires soon",
         "token revoke first",
+        "user quota",
+        "user quota jane much",
+        "user quota jane -1",
+        "user quota jane 1GB",
+        "share",
+        "share revoke",
+        "share revoke first",
+        "trash",
+        "trash restore",
+        "trash restore a.txt",
+        "trash purge",
+        "trash purge 1 --all",
         "verify --budget 10",
         "objects",
         "objects ../../etc",
@@ -89,6 +113,11 @@ fn completions_name_the_commands() {
     let world = World::new();
     for shell in ["bash", "zsh", "fish"] {
         let script = world.run(&format!("completions {shell}")).done();
-        assert!(script.contains("decrypt") && script.contains("tls-self-signed"), "{shell}");
+        assert!(
+            script.contains("decrypt")
+                && script.contains("purge")
+                && script.contains("tls-self-signed"),
+            "{shell}"
+        );
     }
 }

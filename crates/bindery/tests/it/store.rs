@@ -2,10 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
 
+use crate::drive::{file, open, user};
 use crate::world::World;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use bindery_core::{Caller, Clock, Drive, File, Location, Name, NewUser, UploadEnd};
+use bindery_core::{Caller, File, FolderRef};
 use std::fs;
 use std::path::PathBuf;
 
@@ -24,31 +25,15 @@ impl Stored {
     }
 }
 
-async fn open(world: &World) -> Drive {
-    let location = Location { data: world.data(), key_file: None };
-    Drive::open(&location, Clock::System).await.unwrap()
-}
-
 /// A store with a file of each length.
 async fn store(world: &World, lens: &[usize]) -> Vec<Stored> {
     let drive = open(world).await;
-    let jane = NewUser {
-        login: "jane".into(),
-        email: "jane@example.org".into(),
-        name: String::new(),
-        password: "secret".into(),
-        admin: false,
-    };
-    drive.add_user(jane).await.unwrap();
-    let token = drive.create_token("jane", "", None).await.unwrap();
-    let caller = Caller::with_token(&token.secret);
+    let caller = user(&drive, "jane").await;
     let mut stored = Vec::new();
     for &len in lens {
         let content: Vec<u8> = (0..len).map(|i| (i % 253) as u8).collect();
-        let mut upload = drive.upload(&caller).await.unwrap();
-        upload.write(content.clone().into()).await.unwrap();
-        let end = UploadEnd { name: Name::parse(&format!("{len}.bin")).unwrap(), type_id: None };
-        let file = upload.finish(end).await.unwrap();
+        let name = format!("{len}.bin");
+        let file = file(&drive, &caller, FolderRef::Home, &name, &content).await;
         let key = BASE64_STANDARD.encode(drive.data_key(&file).unwrap().as_bytes());
         stored.push(Stored { file, key, content });
     }

@@ -3,78 +3,100 @@
 use super::conn::Tx;
 use super::row::{FromRow, Row, params};
 use super::sql::statements;
-use crate::access::{Granted, Place};
+use crate::access::Granted;
 use crate::clock::Time;
 use crate::error::{Error, Result};
 use crate::id::{FileId, FolderId, UserId};
-use crate::name::{Label, Name};
+use crate::name::{Label, Name, fold};
+use crate::node::{FileHex, FileRef, Folder, Stamp, Version, VersionId};
 use crate::vault::seal::{ContentId, WRAPPED_KEY_LEN, WrapContext};
 use crate::vault::{ObjectList, Sealed, StoredContent};
 use bytes::Bytes;
 
-/// What every statement that returns files selects from `n`: a file with its current version.
+/// What every statement that returns files selects from `n`: a file with its current version. A file is
+/// in the trash when its own mark says so or that of its folder, `p`.
 macro_rules! file_columns {
     () => {
-        "n.id, n.owner, o.email, n.name, n.path, n.type_id, n.uploaded, n.trashed, \
-         n.version, v.size, v.md5, v.plain, v.content, v.master_key, v.wrapped_key, \
-         c.objects, c.sha512"
+        concat!(
+            $crate::catalog::files::node_columns!(),
+            "n.version, ",
+            $crate::catalog::files::content_columns!()
+        )
     };
 }
 
 /// The same of one version, current or not.
 macro_rules! version_columns {
     () => {
-        "n.id, n.owner, o.email, n.name, n.path, n.type_id, n.uploaded, n.trashed, \
-         v.number, v.size, v.md5, v.plain, v.content, v.master_key, v.wrapped_key, \
+        concat!(node_columns!(), "v.number, ", content_columns!())
+    };
+}
+
+macro_rules! node_columns {
+    () => {
+        "n.id, n.owner, o.email, n.name, n.path, n.type_id, n.uploaded, \
+         coalesce(n.trashed, p.trashed), n.hex, n.label, n.parent, n.created, n.created_by, \
+         p.parent is null, "
+    };
+}
+
+macro_rules! content_columns {
+    () => {
+        "v.modified, v.created_by, v.size, v.md5, v.plain, v.content, v.master_key, v.wrapped_key, \
          c.objects, c.sha512"
     };
 }
 
 macro_rules! file_joins {
     () => {
-        "join users o on o.id = n.owner \
+        "join users o on o.id = n.owner join nodes p on p.id = n.parent \
          join versions v on v.file = n.id and v.number = n.version \
          join contents c on c.id = v.content"
     };
 }
 
 statements! {
-    FILE = concat!("select ", file_columns!(), ", \
-        (select max(s.role) from shares s where s.node = n.id and s.user_id = $2) \
-        from nodes n ", file_joins!(), " where n.id = $1 and n.kind = 1");
-    ANY_FILE = concat!("select ", file_columns!(), " from nodes n ", file_joins!(),
+    FILE = concat!("select ", file_columns!(), " from nodes n ", file_joins!(),
         " where n.id = $1 and n.kind = 1");
-    SHARED_WITH = "select u.email from shares s join users u on u.id = s.user_id \
-        where s.node = $1 order by u.email_key";
+    FILE_BY_HEX = concat!("select ", file_columns!(), " from nodes n ", file_joins!(),
+        " where n.hex = $1 and n.kind = 1");
+    VERSION = concat!("select ", version_columns!(), " from nodes n \
+        join users o on o.id = n.owner join nodes p on p.id = n.parent \
+        join versions v on v.file = n.id join contents c on c.id = v.content \
+        where n.id = $1 and v.number = $2");
+    VERSIONS = "select number, size, md5, created, created_by, modified from versions \
+        where file = $1 order by number desc";
+    LAST_NUMBER = "select coalesce(last_version, version) from nodes where id = $1";
     INLINE = "select sealed from inline_contents where content = $1";
-    LABEL_TAKEN = "select 1 from nodes where parent = $1 and label_key = $2 and trashed is null";
+    TAKEN = "select id, kind from nodes where parent = $1 and label_key = $2 and trashed is null";
     LABEL_NUMBER = "insert into label_numbers (parent, label_key, next) values ($1, $2, 3) \
         on conflict (parent, label_key) do update set next = label_numbers.next + 1 \
         returning next - 1";
     INSERT = "insert into nodes (owner, parent, kind, name, name_key, label, label_key, created, \
-        modified, hex, path, type_id, version, size, uploaded) \
-        values ($1, $2, 1, $3, $4, $5, $6, $7, $7, $8, $9, $10, 1, $11, $7) returning id";
+        created_by, modified, modified_by, hex, path, type_id, version, last_version, size, uploaded) \
+        values ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9, $8, $10, $11, $12, 1, 1, $13, $7) returning id";
     VERSION_INSERT = "insert into versions (file, number, content, size, md5, plain, created, \
-        created_by, master_key, wrapped_key) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
-    RENAME = "update nodes set name = $2, name_key = $3, label = $4, label_key = $5 where id = $1";
+        created_by, modified, master_key, wrapped_key) \
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+    VERSION_CURRENT = "update nodes set version = $2, size = $3, uploaded = $4, modified = $5, \
+        modified_by = $6, last_version = case when $2 > last_version then $2 else last_version end \
+        where id = $1";
+    VERSION_DELETE = "delete from versions where file = $1 and number = $2 returning content";
+    ARRANGE = "update nodes set owner = $2, parent = $3, name = $4, name_key = $5, label = $6, \
+        label_key = $7 where id = $1";
     SET_TYPE = "update nodes set type_id = $2 where id = $1";
-    TRASH = "update nodes set trashed = $2 where id = $1";
-    RESTORE = "update nodes set trashed = null, label = $2, label_key = $3 where id = $1";
-    PLACE = "select parent, label from nodes where id = $1";
-    TRASHED_BEFORE = "select id, owner from nodes where trashed < $1 and kind = 1 \
-        order by trashed, id limit $2";
+    TRASH = "update nodes set trashed = $2, trashed_with = $1 where id = $1";
     CONTENTS_OF = "select distinct content from versions where file = $1";
     VERSIONS_DELETE = "delete from versions where file = $1";
-    SHARES_DELETE = "delete from shares where node = $1";
     DELETE = "delete from nodes where id = $1";
     TOTALS = "select count(*), coalesce(sum(size), 0) from versions";
     NEXT_VERSION = concat!("select ", version_columns!(), " from versions v \
         join nodes n on n.id = v.file join users o on o.id = n.owner \
-        join contents c on c.id = v.content \
+        join nodes p on p.id = n.parent join contents c on c.id = v.content \
         where (v.file, v.number) > ($1, $2) order by v.file, v.number limit 1");
     WITHOUT_SHA512 = concat!("select ", version_columns!(), " from contents c \
         join versions v on v.content = c.id join nodes n on n.id = v.file \
-        join users o on o.id = n.owner \
+        join users o on o.id = n.owner join nodes p on p.id = n.parent \
         where c.sha512 is null and v.file > $1 order by v.file, v.number limit 1");
 }
 
@@ -107,8 +129,20 @@ pub struct File {
     pub plain: bool,
     /// SHA-512 of the content; `None` until a large content's is known.
     pub sha512: Option<[u8; 64]>,
+    /// The UUID.
+    pub hex: FileHex,
+    /// What it is called among its siblings.
+    pub label: String,
+    /// The folder that it lies in.
+    pub parent: FolderId,
+    /// Who made it, and when.
+    pub created: Stamp,
+    /// Who sent the current version, and when its content was last changed, by its sender's word.
+    pub modified: Stamp,
     /// E-mails of those it is shared with, in order.
     pub shared_with: Vec<String>,
+    /// Whether it lies directly in its owner's root.
+    pub(crate) in_root: bool,
     pub(crate) content: ContentId,
     pub(crate) objects: ObjectList,
     pub(crate) master_key: String,
@@ -139,6 +173,7 @@ pub(crate) fn wrap_context(
 
 impl FromRow for File {
     fn from_row(row: &mut Row<'_>) -> Result<Self> {
+        let unreadable = |what| move || Error::internal(format!("a file's {what} cannot be read"));
         Ok(File {
             id: FileId(row.take()?),
             owner: UserId(row.take()?),
@@ -148,7 +183,13 @@ impl FromRow for File {
             type_id: row.take()?,
             uploaded: row.take()?,
             trashed: row.take()?,
+            hex: FileHex::parse(&row.take::<String>()?).ok_or_else(unreadable("UUID"))?,
+            label: row.take()?,
+            parent: FolderId(row.take()?),
+            created: Stamp { at: row.take()?, by: UserId(row.take()?) },
+            in_root: row.take()?,
             version: row.take()?,
+            modified: Stamp { at: row.take()?, by: UserId(row.take()?) },
             size: row.take()?,
             md5: row.take()?,
             plain: row.take()?,
@@ -156,40 +197,53 @@ impl FromRow for File {
             master_key: row.take()?,
             wrapped_key: row.take()?,
             objects: ObjectList::decode(&row.take::<String>()?)
-                .ok_or_else(|| Error::internal("a content's list of objects cannot be read"))?,
+                .ok_or_else(unreadable("list of objects"))?,
             sha512: row.take()?,
             shared_with: Vec::new(),
         })
     }
 }
 
-/// A file, and the role that a share gives to whoever asks.
-struct FileForUser(File, Option<i64>);
+/// One version's row.
+struct VersionRow(u64, u64, [u8; 16], Stamp, Time);
 
-impl FromRow for FileForUser {
+impl FromRow for VersionRow {
     fn from_row(row: &mut Row<'_>) -> Result<Self> {
-        Ok(FileForUser(File::from_row(row)?, row.take()?))
+        let (number, size, md5) = (row.take()?, row.take()?, row.take()?);
+        let created = Stamp { at: row.take()?, by: UserId(row.take()?) };
+        Ok(VersionRow(number, size, md5, created, row.take()?))
     }
 }
 
-/// A file, in the trash or not, and the role that a share gives `user` on it.
-pub(crate) async fn find(
-    tx: &mut Tx<'_>,
-    id: FileId,
-    user: UserId,
-) -> Result<Option<(File, Option<i64>)>> {
-    let found = tx.opt::<FileForUser>(&FILE, params![id.0, user.0]).await?;
-    Ok(found.map(|FileForUser(file, role)| (file, role)))
+impl VersionRow {
+    fn of(self, file: FileId) -> Version {
+        let VersionRow(number, size, md5, created, modified) = self;
+        Version { id: VersionId { file, number }, size, md5, created, modified }
+    }
 }
 
-/// A file for an administrator's command, without asking who may.
-pub(crate) async fn find_any(tx: &mut Tx<'_>, id: FileId) -> Result<Option<File>> {
-    tx.opt(&ANY_FILE, params![id.0]).await
+/// A file by either of its names, in the trash or not, without asking who may.
+pub(crate) async fn find(tx: &mut Tx<'_>, file: FileRef) -> Result<Option<File>> {
+    match file {
+        FileRef::Id(id) => tx.opt(&FILE, params![id.0]).await,
+        FileRef::Hex(hex) => tx.opt(&FILE_BY_HEX, params![&hex.to_string()]).await,
+    }
+}
+
+/// A file with one of its versions in the place of the current one.
+pub(crate) async fn at_version(tx: &mut Tx<'_>, id: VersionId) -> Result<Option<File>> {
+    tx.opt(&VERSION, params![id.file.0, id.number.cast_signed()]).await
+}
+
+/// All versions of a file, the newest first.
+pub(crate) async fn versions(tx: &mut Tx<'_>, file: FileId) -> Result<Vec<Version>> {
+    let rows: Vec<VersionRow> = tx.all(&VERSIONS, params![file.0]).await?;
+    Ok(rows.into_iter().map(|row| row.of(file)).collect())
 }
 
 /// Fills in whom a file is shared with.
 pub(crate) async fn load_shares(tx: &mut Tx<'_>, file: &mut File) -> Result<()> {
-    file.shared_with = tx.all(&SHARED_WITH, params![file.id.0]).await?;
+    file.shared_with = super::shares::readers(tx, file.id.0).await?;
     Ok(())
 }
 
@@ -210,16 +264,26 @@ pub(crate) async fn stored(tx: &mut Tx<'_>, file: &File) -> Result<StoredContent
 pub(crate) struct NewFile<'a> {
     pub(crate) name: &'a Name,
     pub(crate) label: &'a Label,
-    pub(crate) hex: &'a str,
+    pub(crate) hex: FileHex,
     pub(crate) path: &'a str,
     pub(crate) type_id: i64,
     pub(crate) size: u64,
-    pub(crate) at: Time,
+    pub(crate) created: Stamp,
+    pub(crate) modified: Time,
 }
 
 pub(crate) async fn insert<'tx>(
     tx: &mut Tx<'tx>,
-    place: &Granted<'tx, Place>,
+    folder: &Granted<'tx, Folder>,
+    file: &NewFile<'_>,
+) -> Result<FileId> {
+    insert_at(tx, (folder.owner, folder.id), file).await
+}
+
+/// As [`insert`], into a tree that is built out of sight and attached with a proof.
+pub(crate) async fn insert_at(
+    tx: &mut Tx<'_>,
+    (owner, folder): (UserId, FolderId),
     file: &NewFile<'_>,
 ) -> Result<FileId> {
     let (name_key, label_key) = (file.name.key(), file.label.key());
@@ -227,14 +291,16 @@ pub(crate) async fn insert<'tx>(
         .one(
             &INSERT,
             params![
-                place.owner.0,
-                place.folder.0,
+                owner.0,
+                folder.0,
                 file.name.as_str(),
                 &name_key,
                 file.label.as_str(),
                 &label_key,
-                file.at,
-                file.hex,
+                file.created.at,
+                file.created.by.0,
+                file.modified,
+                &file.hex.to_string(),
                 file.path,
                 file.type_id,
                 file.size.cast_signed()
@@ -253,8 +319,8 @@ pub(crate) struct NewVersion<'a> {
     pub(crate) size: u64,
     pub(crate) md5: &'a [u8; 16],
     pub(crate) plain: bool,
-    pub(crate) at: Time,
-    pub(crate) by: UserId,
+    pub(crate) created: Stamp,
+    pub(crate) modified: Time,
     pub(crate) master_key: &'a str,
     pub(crate) wrapped_key: &'a [u8; WRAPPED_KEY_LEN],
 }
@@ -269,8 +335,9 @@ pub(crate) async fn insert_version(tx: &mut Tx<'_>, version: &NewVersion<'_>) ->
             version.size.cast_signed(),
             version.md5,
             version.plain,
-            version.at,
-            version.by.0,
+            version.created.at,
+            version.created.by.0,
+            version.modified,
             version.master_key,
             version.wrapped_key
         ],
@@ -279,31 +346,72 @@ pub(crate) async fn insert_version(tx: &mut Tx<'_>, version: &NewVersion<'_>) ->
     .map(drop)
 }
 
+/// Makes a version, which is there already, the one that is shown.
+pub(crate) async fn set_current(tx: &mut Tx<'_>, version: &Version) -> Result<()> {
+    let number = version.id.number.cast_signed();
+    let (size, created) = (version.size.cast_signed(), version.created);
+    let params =
+        params![version.id.file.0, number, size, created.at, version.modified, created.by.0];
+    tx.exec(&VERSION_CURRENT, params).await.map(drop)
+}
+
+/// The number of the next version: no number is ever given to two contents.
+pub(crate) async fn next_number<'tx>(tx: &mut Tx<'tx>, file: &Granted<'tx, File>) -> Result<u64> {
+    Ok(tx.one::<u64>(&LAST_NUMBER, params![file.id.0]).await? + 1)
+}
+
+/// Removes a version; the content that it had. `None`: there is no such version.
+pub(crate) async fn delete_version<'tx>(
+    tx: &mut Tx<'tx>,
+    file: &Granted<'tx, File>,
+    number: u64,
+) -> Result<Option<ContentId>> {
+    let params = params![file.id.0, number.cast_signed()];
+    Ok(tx.opt::<[u8; 16]>(&VERSION_DELETE, params).await?.map(ContentId))
+}
+
+/// The live child that has a label: its number, and whether it is a file.
+pub(crate) async fn taken(
+    tx: &mut Tx<'_>,
+    folder: FolderId,
+    label: &Label,
+) -> Result<Option<(i64, bool)>> {
+    tx.opt(&TAKEN, params![folder.0, &label.key()]).await
+}
+
 /// The label itself if it is free among live siblings, else the next number of it that is.
 pub(crate) async fn free_label(tx: &mut Tx<'_>, folder: FolderId, wanted: &Label) -> Result<Label> {
     let key = wanted.key();
     let mut label = wanted.clone();
-    while tx.opt::<i64>(&LABEL_TAKEN, params![folder.0, &label.key()]).await?.is_some() {
+    while taken(tx, folder, &label).await?.is_some() {
         label = wanted.numbered(tx.one(&LABEL_NUMBER, params![folder.0, &key]).await?);
     }
     Ok(label)
 }
 
-/// The folder that a file is in, or was in before it went to the trash, and its label there.
-pub(crate) async fn place(tx: &mut Tx<'_>, file: FileId) -> Result<(FolderId, String)> {
-    let (parent, label) = tx.one(&PLACE, params![file.0]).await?;
-    Ok((FolderId(parent), label))
+/// Where a file or folder is to be, and what it is to be called there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<'a> {
+    pub(crate) owner: UserId,
+    pub(crate) folder: FolderId,
+    pub(crate) name: &'a str,
+    pub(crate) label: &'a Label,
 }
 
-pub(crate) async fn rename<'tx>(
+/// Renames and moves at once, so that no name is in the way that is about to change.
+pub(crate) async fn arrange<'tx>(
     tx: &mut Tx<'tx>,
     file: &Granted<'tx, File>,
-    name: &Name,
-    label: &Label,
+    place: Place<'_>,
 ) -> Result<()> {
-    let (name_key, label_key) = (name.key(), label.key());
-    let params = params![file.id.0, name.as_str(), &name_key, label.as_str(), &label_key];
-    tx.exec(&RENAME, params).await.map(drop)
+    arrange_node(tx, file.id.0, place).await
+}
+
+pub(super) async fn arrange_node(tx: &mut Tx<'_>, node: i64, place: Place<'_>) -> Result<()> {
+    let Place { owner, folder, name, label } = place;
+    let (name_key, label_key) = (fold(name), label.key());
+    let params = params![node, owner.0, folder.0, name, &name_key, label.as_str(), &label_key];
+    tx.exec(&ARRANGE, params).await.map(drop)
 }
 
 pub(crate) async fn set_type<'tx>(
@@ -320,14 +428,6 @@ pub(crate) async fn trash<'tx>(
     at: Time,
 ) -> Result<()> {
     tx.exec(&TRASH, params![file.id.0, at]).await.map(drop)
-}
-
-pub(crate) async fn restore<'tx>(
-    tx: &mut Tx<'tx>,
-    file: &Granted<'tx, File>,
-    label: &Label,
-) -> Result<()> {
-    tx.exec(&RESTORE, params![file.id.0, label.as_str(), &label.key()]).await.map(drop)
 }
 
 /// How many versions there are, and their bytes: for the progress of a command that reads them all.
@@ -349,23 +449,14 @@ pub(crate) async fn without_sha512(tx: &mut Tx<'_>, behind: FileId) -> Result<Op
     tx.opt(&WITHOUT_SHA512, params![behind.0]).await
 }
 
-/// Up to `limit` files that went to the trash before a time, and their owners.
-pub(crate) async fn trashed_before(
-    tx: &mut Tx<'_>,
-    before: Time,
-    limit: i64,
-) -> Result<Vec<(FileId, UserId)>> {
-    let rows: Vec<(i64, i64)> = tx.all(&TRASHED_BEFORE, params![before, limit]).await?;
-    Ok(rows.into_iter().map(|(file, owner)| (FileId(file), UserId(owner))).collect())
-}
-
 /// Removes a file for good; the contents that its versions had.
 pub(crate) async fn purge(tx: &mut Tx<'_>, file: FileId) -> Result<Vec<ContentId>> {
     let contents: Vec<[u8; 16]> = tx.all(&CONTENTS_OF, params![file.0]).await?;
-    for statement in [&VERSIONS_DELETE, &SHARES_DELETE, &DELETE] {
+    super::shares::clear(tx, file.0).await?;
+    for statement in [&VERSIONS_DELETE, &DELETE] {
         tx.exec(statement, params![file.0]).await?;
     }
     Ok(contents.into_iter().map(ContentId).collect())
 }
 
-pub(super) use {file_columns, file_joins};
+pub(crate) use {content_columns, file_columns, file_joins, node_columns};

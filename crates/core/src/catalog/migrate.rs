@@ -5,7 +5,8 @@ use crate::error::{Error, Result};
 use rusqlite::Connection;
 
 /// Each migration once, in order; its place is the schema version that it leads to.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
 
 /// Which engine a schema is written for.
 #[derive(Clone, Copy, Debug)]

@@ -5,31 +5,44 @@ use super::conn::Tx;
 use super::files::{File, file_columns, file_joins};
 use super::row::{FromRow, Row, Value, params};
 use super::sql::{Sql, sql, statements};
+use crate::clock::Time;
 use crate::error::{Error, Result};
 use crate::id::{FileId, UserId};
 
-statements! {
-    SEARCH_COUNT = "select count(*) from nodes n where n.owner = $1 and n.kind = 1 \
-        and n.trashed is null and n.name_key like $2 escape '!'";
-    SHARED_COUNT = "select count(*) from shares m join nodes n on n.id = m.node \
-        where m.user_id = $1 and n.kind = 1 and n.trashed is null \
-        and n.name_key like $2 escape '!'";
-}
-
+/// Live files that `$1` owns. The order of an index holds only if its rows come first, and then each
+/// one's folder, which says whether a file lies in a tree that is in the trash.
 macro_rules! owned {
-    ($more:expr) => {
-        concat!("nodes n where n.owner = $1 and n.kind = 1 and n.trashed is null ", $more)
-    };
-}
-
-macro_rules! shared {
-    ($more:expr) => {
+    ($now:literal, $more:expr) => {
         concat!(
-            "shares m join nodes n on n.id = m.node where m.user_id = $1 and n.kind = 1 \
-             and n.trashed is null ",
+            "nodes n cross join nodes p where p.id = n.parent and n.owner = $1 and n.kind = 1 \
+             and n.trashed is null and p.trashed is null ",
             $more
         )
     };
+}
+
+/// Live files that others share with `$1`, by themselves or by a folder above them.
+macro_rules! shared {
+    ($now:literal, $more:expr) => {
+        concat!(
+            "nodes n join nodes p on p.id = n.parent where n.id in (\
+             with recursive down (id) as (\
+             select s.node from shares s where s.user_id = $1 and (s.expires is null or s.expires > ",
+            $now,
+            ") union select c.id from down cross join nodes c where c.parent = down.id and c.kind = 0 \
+             and c.trashed is null) \
+             select id from down union all select c.id from down cross join nodes c \
+             where c.parent = down.id and c.kind = 1) \
+             and n.owner <> $1 and n.kind = 1 and n.trashed is null and p.trashed is null ",
+            $more
+        )
+    };
+}
+
+statements! {
+    SEARCH_COUNT = concat!("select count(*) from ", owned!("", "and n.name_key like $2 escape '!'"));
+    SHARED_COUNT = concat!("select count(*) from ",
+        shared!("$3", "and n.name_key like $2 escape '!'"));
 }
 
 /// One page: the ids are found first, and only for them the rest.
@@ -38,7 +51,7 @@ macro_rules! page {
         sql!(concat!(
             "select ",
             file_columns!(),
-            ", u.email, p.key from (select n.id, n.",
+            ", u.email, k.key from (select n.id, n.",
             $column,
             " as key from ",
             $source,
@@ -50,10 +63,10 @@ macro_rules! page {
             $way,
             " ",
             $limit,
-            ") p join nodes n on n.id = p.id ",
+            ") k join nodes n on n.id = k.id ",
             file_joins!(),
             " left join shares s on s.node = n.id left join users u on u.id = s.user_id \
-             order by p.key ",
+             order by k.key ",
             $way,
             ", n.id ",
             $way,
@@ -73,27 +86,30 @@ struct Statements {
 macro_rules! ordered {
     ($set:ident, $column:literal, $way:literal, $behind:literal) => {
         Statements {
-            at: page!($set!(""), $column, $way, "limit $2 offset $3"),
+            at: page!($set!("$4", ""), $column, $way, "limit $2 offset $3"),
             behind: page!(
-                $set!(concat!("and (n.", $column, ", n.id) ", $behind, " ($3, $4)")),
+                $set!("$5", concat!("and (n.", $column, ", n.id) ", $behind, " ($3, $4)")),
                 $column,
                 $way,
                 "limit $2"
             ),
             search_at: page!(
-                $set!("and n.name_key like $4 escape '!'"),
+                $set!("$5", "and n.name_key like $4 escape '!'"),
                 $column,
                 $way,
                 "limit $2 offset $3"
             ),
             search_behind: page!(
-                $set!(concat!(
-                    "and (n.",
-                    $column,
-                    ", n.id) ",
-                    $behind,
-                    " ($3, $4) and n.name_key like $5 escape '!'"
-                )),
+                $set!(
+                    "$6",
+                    concat!(
+                        "and (n.",
+                        $column,
+                        ", n.id) ",
+                        $behind,
+                        " ($3, $4) and n.name_key like $5 escape '!'"
+                    )
+                ),
                 $column,
                 $way,
                 "limit $2"
@@ -175,6 +191,7 @@ pub(crate) enum Start {
 #[derive(Clone, Debug)]
 pub(crate) struct Run<'a> {
     pub(crate) user: UserId,
+    pub(crate) now: Time,
     pub(crate) set: FileSet,
     pub(crate) by: OrderBy,
     pub(crate) descending: bool,
@@ -197,11 +214,11 @@ pub(crate) fn pattern(folded: &str) -> String {
 
 /// How many files a set holds that is not counted as it changes.
 pub(crate) async fn count(tx: &mut Tx<'_>, run: &Run<'_>) -> Result<u64> {
-    let statement = match run.set {
-        FileSet::Owned => &SEARCH_COUNT,
-        FileSet::Shared => &SHARED_COUNT,
-    };
-    tx.one(statement, params![run.user.0, run.pattern.unwrap_or("%")]).await
+    let pattern = run.pattern.unwrap_or("%");
+    match run.set {
+        FileSet::Owned => tx.one(&SEARCH_COUNT, params![run.user.0, pattern]).await,
+        FileSet::Shared => tx.one(&SHARED_COUNT, params![run.user.0, pattern, run.now]).await,
+    }
 }
 
 /// Up to `limit` files.
@@ -225,6 +242,9 @@ pub(crate) async fn page(
         Start::Behind(key) => params.extend([key.value.value(), Value::Int(key.id.0)]),
     }
     params.extend(run.pattern.map(Value::Text));
+    if run.set == FileSet::Shared {
+        params.push(run.now.into());
+    }
     let rows: Vec<FileAndReader> = tx.all(statement, &params).await?;
     Ok(gather(rows))
 }

@@ -7,13 +7,23 @@ mod writer;
 
 use super::conn::Tx;
 use super::sql::Sql;
-use super::{Catalog, contents, files, meta, pages, shares, users};
+use super::{Catalog, contents, entries, files, folders, meta, pages, shares, trash, users};
 use crate::clock::{Clock, Time};
 use tempfile::TempDir;
 
 /// Every statement, by name.
 fn statements() -> Vec<(String, Sql)> {
-    let modules = [contents::ALL, files::ALL, meta::ALL, pages::ALL, shares::ALL, users::ALL];
+    let modules = [
+        contents::ALL,
+        entries::ALL,
+        files::ALL,
+        folders::ALL,
+        meta::ALL,
+        pages::ALL,
+        shares::ALL,
+        trash::ALL,
+        users::ALL,
+    ];
     let named = modules
         .into_iter()
         .flatten()

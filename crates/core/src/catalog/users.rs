@@ -1,16 +1,33 @@
 //! Users, their tokens, and the row that stands for each one's tree.
 
 use super::conn::Tx;
+use super::folders::{self, NewFolder};
 use super::row::{FromRow, Row, params};
 use super::sql::statements;
 use crate::clock::Time;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::{FolderId, TokenId, UserId};
+use crate::name::Name;
+use crate::node::Stamp;
+
+/// What a user's root folder is called.
+const ROOT_NAME: &str = "My Files";
 
 statements! {
     USER_BY_TOKEN = "select u.id, u.login, u.email, u.name, u.admin, u.disabled, u.created \
         from tokens t join users u on u.id = t.user_id \
         where t.hash = $1 and (t.expires is null or t.expires > $2) and u.disabled = 0";
+    USER_BY_PASSWORD = "select u.id, u.login, u.email, u.name, u.admin, u.disabled, u.created \
+        from users u where u.id = $1 and u.password = $2 and u.disabled = 0";
+    USER_BY_ID = "select u.id, u.login, u.email, u.name, u.admin, u.disabled, u.created \
+        from users u where u.id = $1";
+    USERS_LIKE = "select u.id, u.login, u.email, u.name, u.admin, u.disabled, u.created \
+        from users u where u.disabled = 0 and (u.login_key like $1 escape '!' \
+        or u.email_key like $1 escape '!' or lower(u.name) like $1 escape '!') \
+        order by u.login_key limit $2";
+    PASSWORD_OF = "select id, password from users \
+        where (login_key = $1 or email_key = $1) and disabled = 0";
+    HOME = "select root from trees where owner = $1";
     USER_BY_LOGIN = "select u.id, u.login, u.email, u.name, u.admin, u.disabled, u.created \
         from users u where u.login_key = $1";
     USER_ID_BY_EMAIL = "select id from users where email_key = $1";
@@ -21,15 +38,16 @@ statements! {
         (login, login_key, email, email_key, name, password, admin, created) \
         values ($1, $2, $3, $4, $5, $6, $7, $8) returning id";
     USER_SET_PASSWORD = "update users set password = $2 where id = $1";
+    USER_SET_QUOTA = "update users set quota = $2 where id = $1";
     USER_SET_DISABLED = "update users set disabled = $2 where id = $1";
-    ROOT_INSERT = "insert into nodes \
-        (owner, parent, kind, name, name_key, label, label_key, created, modified) \
-        values ($1, null, 0, $2, $3, $2, $3, $4, $4) returning id";
     TREE_INSERT = "insert into trees (owner, root, clock) values ($1, $2, $3)";
-    TREE_OF = "select root, files from trees where owner = $1";
+    TREE_OF = "select files, bytes from trees where owner = $1";
+    USAGE = "select t.root, t.files, t.bytes, u.quota from trees t join users u on u.id = t.owner \
+        where t.owner = $1";
     TREE_CHANGE = "update trees set files = files + $2, bytes = bytes + $3, change = change + 1, \
         clock = case when $4 > clock then $4 else clock + 1 end \
-        where owner = $1 returning clock";
+        where owner = $1 \
+        returning clock, bytes, (select u.quota from users u where u.id = trees.owner)";
     TOKEN_INSERT = "insert into tokens (user_id, hash, label, created, expires) \
         values ($1, $2, $3, $4, $5) returning id";
     TOKENS_OF = "select id, label, created, expires, last_used from tokens \
@@ -67,6 +85,26 @@ impl FromRow for User {
             admin: row.take()?,
             disabled: row.take()?,
             created: row.take()?,
+        })
+    }
+}
+
+/// What a user's files take, and may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Usage {
+    pub(crate) root: FolderId,
+    pub(crate) files: u64,
+    pub(crate) bytes: u64,
+    pub(crate) quota: Option<u64>,
+}
+
+impl FromRow for Usage {
+    fn from_row(row: &mut Row<'_>) -> Result<Self> {
+        Ok(Usage {
+            root: FolderId(row.take()?),
+            files: row.take()?,
+            bytes: row.take()?,
+            quota: row.take()?,
         })
     }
 }
@@ -114,6 +152,34 @@ pub(crate) async fn by_token(tx: &mut Tx<'_>, hash: &[u8; 32], now: Time) -> Res
     tx.opt(&USER_BY_TOKEN, params![hash, now]).await
 }
 
+/// The user whose password has this very hash, unless disabled.
+pub(crate) async fn by_verified_password(
+    tx: &mut Tx<'_>,
+    user: UserId,
+    hash: &str,
+) -> Result<Option<User>> {
+    tx.opt(&USER_BY_PASSWORD, params![user.0, hash]).await
+}
+
+/// Who has a folded login or e-mail and may sign in, and the hash of the password.
+pub(crate) async fn password_of(
+    tx: &mut Tx<'_>,
+    name_key: &str,
+) -> Result<Option<(UserId, String)>> {
+    let found: Option<(i64, String)> = tx.opt(&PASSWORD_OF, params![name_key]).await?;
+    Ok(found.map(|(id, hash)| (UserId(id), hash)))
+}
+
+pub(crate) async fn by_id(tx: &mut Tx<'_>, user: UserId) -> Result<Option<User>> {
+    tx.opt(&USER_BY_ID, params![user.0]).await
+}
+
+/// Users who can sign in and whose login, e-mail or name fits a pattern of
+/// [`pattern`](super::pages::pattern).
+pub(crate) async fn like(tx: &mut Tx<'_>, pattern: &str, limit: u64) -> Result<Vec<User>> {
+    tx.all(&USERS_LIKE, params![pattern, limit.cast_signed()]).await
+}
+
 pub(crate) async fn by_login(tx: &mut Tx<'_>, login_key: &str) -> Result<Option<User>> {
     tx.opt(&USER_BY_LOGIN, params![login_key]).await
 }
@@ -147,27 +213,46 @@ pub(crate) async fn insert(tx: &mut Tx<'_>, user: &UserRow, now: Time) -> Result
             ],
         )
         .await?;
-    let root: i64 = tx.one(&ROOT_INSERT, params![id, "My Files", "my files", now]).await?;
-    tx.exec(&TREE_INSERT, params![id, root, now]).await?;
-    Ok(UserId(id))
+    let owner = UserId(id);
+    let label = Name::parse(ROOT_NAME)?.label();
+    let created = Stamp { at: now, by: owner };
+    let root = NewFolder { owner, parent: None, label: &label, created, hidden_with: None };
+    let root = folders::insert_node(tx, &root).await?;
+    tx.exec(&TREE_INSERT, params![id, root.0, now]).await?;
+    super::shares::claim(tx, owner, &user.email_key).await?;
+    Ok(owner)
 }
 
 pub(crate) async fn set_password(tx: &mut Tx<'_>, user: UserId, hash: &str) -> Result<()> {
     tx.exec(&USER_SET_PASSWORD, params![user.0, hash]).await.map(drop)
 }
 
+/// Sets how many bytes a user's files may take; `None` is any number.
+pub(crate) async fn set_quota(tx: &mut Tx<'_>, user: UserId, quota: Option<i64>) -> Result<()> {
+    tx.exec(&USER_SET_QUOTA, params![user.0, quota]).await.map(drop)
+}
+
 pub(crate) async fn set_disabled(tx: &mut Tx<'_>, user: UserId, disabled: bool) -> Result<()> {
     tx.exec(&USER_SET_DISABLED, params![user.0, disabled]).await.map(drop)
 }
 
-/// A user's root folder and how many live files the user owns.
-pub(crate) async fn tree(tx: &mut Tx<'_>, owner: UserId) -> Result<(FolderId, u64)> {
-    let (root, files) = tx.one(&TREE_OF, params![owner.0]).await?;
-    Ok((FolderId(root), files))
+/// A user's root folder.
+pub(crate) async fn home(tx: &mut Tx<'_>, owner: UserId) -> Result<FolderId> {
+    Ok(FolderId(tx.one(&HOME, params![owner.0]).await?))
+}
+
+pub(crate) async fn usage(tx: &mut Tx<'_>, owner: UserId) -> Result<Usage> {
+    tx.one(&USAGE, params![owner.0]).await
+}
+
+/// How many live files a user owns, and their bytes.
+pub(crate) async fn totals(tx: &mut Tx<'_>, owner: UserId) -> Result<(u64, u64)> {
+    tx.one(&TREE_OF, params![owner.0]).await
 }
 
 /// The first statement of every unit that changes an owner's tree: it puts such units in order,
-/// keeps the totals, and gives the time of the change, which never goes back within a tree.
+/// keeps the totals, and gives the time of the change, which never goes back within a tree. What
+/// makes the tree larger than its owner's quota is refused; what makes it no larger never is.
 pub(crate) async fn change_tree(
     tx: &mut Tx<'_>,
     owner: UserId,
@@ -175,7 +260,14 @@ pub(crate) async fn change_tree(
     bytes: i64,
     now: Time,
 ) -> Result<Time> {
-    Ok(Time(tx.one(&TREE_CHANGE, params![owner.0, files, bytes, now]).await?))
+    let (at, total, quota): (Time, u64, Option<u64>) =
+        tx.one(&TREE_CHANGE, params![owner.0, files, bytes, now]).await?;
+    match quota {
+        Some(quota) if bytes > 0 && total > quota => {
+            Err(Error::QuotaExceeded { used: total - bytes.cast_unsigned(), quota })
+        }
+        _ => Ok(at),
+    }
 }
 
 pub(crate) async fn insert_token(

@@ -1,13 +1,18 @@
-//! Users and tokens: an administrator's operations, from the command line. Whoever can run them can
-//! read the data directory, so they ask for no credentials.
+//! Users and tokens. What takes a caller is for everyone who signs in; the rest are an administrator's
+//! operations, from the command line. Whoever can run those can read the data directory, so they ask
+//! for no credentials.
+
+#[cfg(test)]
+mod tests;
 
 use super::Drive;
-use crate::access::hash_token;
+use crate::access::{Caller, hash_secret, identify};
 use crate::catalog::conn::Tx;
-use crate::catalog::users::{self, Token, User, UserRow};
+use crate::catalog::pages;
+use crate::catalog::users::{self, Token, Usage, User, UserRow};
 use crate::clock::Time;
-use crate::error::{Error, Result};
-use crate::id::TokenId;
+use crate::error::{Error, Result, Thing};
+use crate::id::{FolderId, TokenId, UserId};
 use crate::name::fold;
 use argon2::Argon2;
 use argon2::password_hash::PasswordHasher as _;
@@ -44,7 +49,78 @@ pub struct NewToken {
     pub secret: String,
 }
 
+/// A user, and what the user's files take.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// The user.
+    pub user: User,
+    /// The user's root folder, My Files.
+    pub home: FolderId,
+    /// How many files the user has.
+    pub files: u64,
+    /// The bytes that they take.
+    pub bytes: u64,
+    /// The bytes that they may take, if that is limited.
+    pub quota: Option<u64>,
+}
+
+impl Account {
+    fn new(user: User, usage: Usage) -> Self {
+        let Usage { root, files, bytes, quota } = usage;
+        Account { user, home: root, files, bytes, quota }
+    }
+}
+
 impl Drive {
+    /// The caller's own account.
+    pub async fn account(&self, caller: &Caller) -> Result<Account> {
+        let now = self.now();
+        let input = (caller.clone(), now);
+        let account = self
+            .catalog()
+            .read(&input, |tx, (caller, now)| {
+                Box::pin(async move {
+                    let user = identify(tx, caller, *now).await?;
+                    let usage = users::usage(tx, user.id).await?;
+                    Ok(Account::new(user, usage))
+                })
+            })
+            .await?;
+        self.note_use(caller, now);
+        Ok(account)
+    }
+
+    /// A user, as everyone who signs in may see.
+    pub async fn user_by_id(&self, caller: &Caller, id: UserId) -> Result<User> {
+        let input = (caller.clone(), self.now(), id);
+        self.catalog()
+            .read(&input, |tx, (caller, now, id)| {
+                Box::pin(async move {
+                    identify(tx, caller, *now).await?;
+                    users::by_id(tx, *id).await?.ok_or(Error::NotFound(Thing::User))
+                })
+            })
+            .await
+    }
+
+    /// Up to `limit` users who can sign in and whose login, e-mail or name holds a keyword, by login.
+    pub async fn principals(
+        &self,
+        caller: &Caller,
+        keyword: &str,
+        limit: u64,
+    ) -> Result<Vec<User>> {
+        let input = (caller.clone(), self.now(), pages::pattern(&fold(keyword)), limit);
+        self.catalog()
+            .scan(&input, |tx, (caller, now, pattern, limit)| {
+                Box::pin(async move {
+                    identify(tx, caller, *now).await?;
+                    users::like(tx, pattern, *limit).await
+                })
+            })
+            .await
+    }
+
     /// Makes a user, with an empty My Files.
     pub async fn add_user(&self, user: NewUser) -> Result<User> {
         let login = checked("login", &user.login)?;
@@ -93,6 +169,34 @@ impl Drive {
         self.catalog().read(&key, |tx, key| Box::pin(by_login(tx, key))).await
     }
 
+    /// The account of the user with a login.
+    pub async fn account_of(&self, login: &str) -> Result<Account> {
+        let key = fold(login);
+        self.catalog()
+            .read(&key, |tx, key| {
+                Box::pin(async move {
+                    let user = by_login(tx, key).await?;
+                    let usage = users::usage(tx, user.id).await?;
+                    Ok(Account::new(user, usage))
+                })
+            })
+            .await
+    }
+
+    /// Limits the bytes that a user's files may take, or ends the limit. What is there already stays.
+    pub async fn set_quota(&self, login: &str, quota: Option<u64>) -> Result<()> {
+        let quota = quota.map(i64::try_from).transpose();
+        let quota = quota.map_err(|_| Error::invalid("quota", "That is too many bytes."))?;
+        self.catalog()
+            .write((fold(login), quota), |tx, (login, quota)| {
+                Box::pin(async move {
+                    let user = by_login(tx, login).await?;
+                    users::set_quota(tx, user.id, *quota).await
+                })
+            })
+            .await
+    }
+
     /// Gives a user another password.
     pub async fn set_password(&self, login: &str, password: String) -> Result<()> {
         let input = (fold(login), hash_password(password).await?);
@@ -126,12 +230,11 @@ impl Drive {
         label: &str,
         expires_in_days: Option<u32>,
     ) -> Result<NewToken> {
-        let mut random = [0; 32];
-        aws_lc_rs::rand::fill(&mut random).expect("the operating system provides randomness");
-        let secret = format!("{TOKEN_PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(random));
+        let random = BASE64_URL_SAFE_NO_PAD.encode(random_bytes::<32>());
+        let secret = format!("{TOKEN_PREFIX}{random}");
         let now = self.now();
         let expires = expires_in_days.map(|days| now.plus_seconds(i64::from(days) * 86_400));
-        let input = (fold(login), hash_token(&secret), label.to_owned(), now, expires);
+        let input = (fold(login), hash_secret(&secret), label.to_owned(), now, expires);
         let id = self
             .catalog()
             .write(input, |tx, (login, hash, label, now, expires)| {
@@ -163,7 +266,7 @@ impl Drive {
             .catalog()
             .write(token, |tx, token| Box::pin(users::delete_token(tx, *token)))
             .await?;
-        if found { Ok(()) } else { Err(Error::NotFound) }
+        if found { Ok(()) } else { Err(Error::NotFound(Thing::Token)) }
     }
 
     /// Writes down when tokens were last used; the sweep calls it, so that a read never writes.
@@ -189,7 +292,7 @@ impl Drive {
 }
 
 async fn by_login(tx: &mut Tx<'_>, key: &str) -> Result<User> {
-    users::by_login(tx, key).await?.ok_or(Error::NotFound)
+    users::by_login(tx, key).await?.ok_or(Error::NotFound(Thing::User))
 }
 
 fn checked<'a>(field: &'static str, text: &'a str) -> Result<&'a str> {
@@ -200,8 +303,14 @@ fn checked<'a>(field: &'static str, text: &'a str) -> Result<&'a str> {
     Ok(text)
 }
 
+pub(super) fn random_bytes<const N: usize>() -> [u8; N] {
+    let mut random = [0; N];
+    aws_lc_rs::rand::fill(&mut random).expect("the operating system provides randomness");
+    random
+}
+
 /// Argon2id with its recommended costs: about 19 MiB and 40 ms.
-async fn hash_password(password: String) -> Result<String> {
+pub(super) async fn hash_password(password: String) -> Result<String> {
     if password.is_empty() {
         return Err(Error::invalid("password", "This field may not be blank."));
     }

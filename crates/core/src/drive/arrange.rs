@@ -1,14 +1,21 @@
-//! Changing what a file is called, what it is for, who may read it, and whether it is in the trash.
+//! Changing what a file is called, where it lies, what it is for and who may read it; and copying it.
 
 use super::Drive;
-use crate::access::{Caller, Granted, Right, grant};
+use super::entries::{entry, own_file};
+use super::trash::trash_file;
+use super::upload::{Wrapped, insert_version, upload_path};
+use crate::access::{Caller, Granted, Right, grant, grant_folder};
 use crate::catalog::conn::Tx;
-use crate::catalog::files::{self, File};
+use crate::catalog::files::{self, File, NewFile, Place};
+use crate::catalog::folders::{self, Action, Child};
 use crate::catalog::{shares, users};
 use crate::clock::Time;
 use crate::error::{Error, Result};
-use crate::id::{FileId, UserId};
-use crate::name::{Name, fold};
+use crate::id::{FileId, FolderId, UserId};
+use crate::name::{Label, Name, fold};
+use crate::node::{FileHex, FileRef, Folder, FolderRef, Seen, Stamp, Version, VersionId};
+use crate::vault::keys::Keyring;
+use std::sync::Arc;
 
 /// What to change of a file; what is `None` stays.
 #[derive(Clone, Debug, Default)]
@@ -33,32 +40,80 @@ impl Drive {
         self.catalog()
             .write(input, |tx, (caller, now, id, change)| {
                 Box::pin(async move {
-                    let file = grant(tx, caller, *now, *id, Right::Own).await?;
+                    let file = grant(tx, caller, *now, (*id).into(), Right::Own).await?;
                     apply(tx, &file, change, *now).await?;
-                    reload(tx, *id).await
+                    own_file(tx, *id).await
                 })
             })
             .await
     }
 
-    /// Puts a file of the caller's in the trash.
-    pub async fn trash(&self, caller: &Caller, id: FileId) -> Result<()> {
-        let change = Change { trash: true, ..Change::default() };
-        self.change(caller, id, change).await.map(drop)
+    /// Renames a file, if the name is free.
+    pub async fn rename_file(
+        &self,
+        caller: &Caller,
+        file: FileRef,
+        name: &Name,
+    ) -> Result<Seen<File>> {
+        let input = (caller.clone(), self.now(), file, name.clone());
+        self.catalog()
+            .write(input, |tx, (caller, now, file, name)| {
+                Box::pin(async move {
+                    let file = grant(tx, caller, *now, *file, Right::Arrange).await?;
+                    let above = parent(tx, caller, *now, file.parent).await?;
+                    let label = name.label();
+                    refuse_taken(tx, &above, &label, file.id.0).await?;
+                    let at = users::change_tree(tx, file.owner, 0, 0, *now).await?;
+                    rename(tx, &file, name, &label, at).await?;
+                    Ok(file.seen_as(own_file(tx, file.id).await?))
+                })
+            })
+            .await
     }
 
-    /// Takes a file of the caller's out of the trash; one that is not there stays as it is. If its
-    /// label is taken meanwhile, it gets a number.
-    pub async fn restore(&self, caller: &Caller, id: FileId) -> Result<File> {
-        let input = (caller.clone(), self.now(), id);
+    /// Moves a file to another folder, and renames it too if there is a name, if that is free there.
+    /// Both dates stay. In another owner's tree it belongs to that owner, and is shared as the folder is.
+    pub async fn move_file(
+        &self,
+        caller: &Caller,
+        file: FileRef,
+        to: FolderRef,
+        name: Option<&Name>,
+    ) -> Result<Seen<File>> {
+        let input = (caller.clone(), self.now(), file, to, name.cloned());
         self.catalog()
-            .write(input, |tx, (caller, now, id)| {
+            .write(input, |tx, (caller, now, file, to, name)| {
                 Box::pin(async move {
-                    let file = grant(tx, caller, *now, *id, Right::Restore).await?;
-                    if file.trashed.is_some() {
-                        restore(tx, &file, *now).await?;
-                    }
-                    reload(tx, *id).await
+                    let file = grant(tx, caller, *now, *file, Right::Arrange).await?;
+                    let to = grant_folder(tx, caller, *now, *to, Right::Add).await?;
+                    move_file(tx, &file, &to, name.as_ref(), *now).await?;
+                    Ok(to.child(own_file(tx, file.id).await?))
+                })
+            })
+            .await
+    }
+
+    /// Copies a file into a folder, if the name is free there. The content is shared, not copied: this
+    /// takes the same time at any size.
+    pub async fn copy_file(
+        &self,
+        caller: &Caller,
+        file: FileRef,
+        to: FolderRef,
+        name: &Name,
+    ) -> Result<Seen<File>> {
+        let keys = Arc::clone(&self.vault().keys);
+        let input = (caller.clone(), self.now(), file, to, name.clone(), (keys, FileHex::new()));
+        self.catalog()
+            .write(input, |tx, (caller, now, file, to, name, (keys, hex))| {
+                Box::pin(async move {
+                    let file = grant(tx, caller, *now, *file, Right::Read).await?;
+                    let to = grant_folder(tx, caller, *now, *to, Right::Add).await?;
+                    refuse_taken(tx, &to, &name.label(), 0).await?;
+                    let bytes = file.size.cast_signed();
+                    let at = users::change_tree(tx, to.owner, 1, bytes, *now).await?;
+                    let copy = copy(tx, keys, &file, &to, name, (*hex, at)).await?;
+                    Ok(to.child(own_file(tx, copy).await?))
                 })
             })
             .await
@@ -79,45 +134,198 @@ async fn apply<'tx>(
     change: &Change,
     now: Time,
 ) -> Result<()> {
-    let (files, bytes) = if change.trash { (-1, -file.size.cast_signed()) } else { (0, 0) };
-    let at = users::change_tree(tx, file.owner, files, bytes, now).await?;
-    if let Some(name) = &change.name {
-        rename(tx, file, name).await?;
+    let at = users::change_tree(tx, file.owner, 0, 0, now).await?;
+    if let Some(name) = change.name.as_ref().filter(|name| name.as_str() != file.name) {
+        let wanted = name.label();
+        // Its own label is not in its way.
+        let label = if wanted.key() == fold(&file.label) {
+            wanted
+        } else {
+            files::free_label(tx, file.parent, &wanted).await?
+        };
+        rename(tx, file, name, &label, at).await?;
     }
     if let Some(type_id) = change.type_id {
         files::set_type(tx, file, type_id).await?;
     }
     if let Some(emails) = &change.shared_with {
         let readers = readers(tx, file.owner, emails).await?;
-        shares::replace(tx, file, &readers, at).await?;
+        shares::set_readers(tx, file, &readers, at).await?;
     }
     if change.trash {
-        files::trash(tx, file, at).await?;
+        trash_file(tx, file, now).await?;
     }
     Ok(())
 }
 
-async fn rename<'tx>(tx: &mut Tx<'tx>, file: &Granted<'tx, File>, name: &Name) -> Result<()> {
-    if name.as_str() == file.name {
-        return Ok(());
-    }
-    let (folder, old) = files::place(tx, file.id).await?;
-    let wanted = name.label();
-    // Its own label is not in its way.
-    let label = if wanted.key() == fold(&old) {
-        wanted
-    } else {
-        files::free_label(tx, folder, &wanted).await?
-    };
-    files::rename(tx, file, name, &label).await
+async fn rename<'tx>(
+    tx: &mut Tx<'tx>,
+    file: &Granted<'tx, File>,
+    name: &Name,
+    label: &Label,
+    at: Time,
+) -> Result<()> {
+    let place = Place { owner: file.owner, folder: file.parent, name: name.as_str(), label };
+    files::arrange(tx, file, place).await?;
+    child(tx, file, file.parent, Action::Modified, at).await
 }
 
-async fn restore<'tx>(tx: &mut Tx<'tx>, file: &Granted<'tx, File>, now: Time) -> Result<()> {
-    users::change_tree(tx, file.owner, 1, file.size.cast_signed(), now).await?;
-    let (folder, _) = files::place(tx, file.id).await?;
-    let wanted = Name::parse(&file.name)?.label();
-    let label = files::free_label(tx, folder, &wanted).await?;
-    files::restore(tx, file, &label).await
+/// Notes in a folder what happened to a file.
+async fn child(
+    tx: &mut Tx<'_>,
+    file: &File,
+    folder: FolderId,
+    action: Action,
+    at: Time,
+) -> Result<()> {
+    let sign = match action {
+        Action::Added => 1,
+        Action::Modified => 0,
+        Action::Deleted => -1,
+    };
+    let (hex, bytes) = (file.hex.to_string(), sign * file.size.cast_signed());
+    let child = Child { id: file.id.0, hex: Some(&hex), files: sign, folders: 0, bytes };
+    folders::child_changed(tx, folder, child, action, at).await
+}
+
+/// The folder above something that the caller may arrange, as far as the caller may see it.
+pub(super) async fn parent<'tx>(
+    tx: &mut Tx<'tx>,
+    caller: &Caller,
+    now: Time,
+    folder: FolderId,
+) -> Result<Granted<'tx, Folder>> {
+    grant_folder(tx, caller, now, folder.into(), Right::Add).await
+}
+
+/// Refuses a label that another live child has than the one that asks for it.
+pub(super) async fn refuse_taken(
+    tx: &mut Tx<'_>,
+    folder: &Granted<'_, Folder>,
+    label: &Label,
+    asking: i64,
+) -> Result<()> {
+    match files::taken(tx, folder.id, label).await? {
+        Some(taken) if taken.0 != asking => {
+            Err(Error::Exists(Box::new(entry(tx, folder, taken).await?)))
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn move_file<'tx>(
+    tx: &mut Tx<'tx>,
+    file: &Granted<'tx, File>,
+    to: &Granted<'tx, Folder>,
+    name: Option<&Name>,
+    now: Time,
+) -> Result<()> {
+    let label = match name {
+        Some(name) => name.label(),
+        None => Name::parse(&file.label)?.label(),
+    };
+    refuse_taken(tx, to, &label, file.id.0).await?;
+    let bytes = file.size.cast_signed();
+    let at = if to.owner == file.owner {
+        users::change_tree(tx, file.owner, 0, 0, now).await?
+    } else {
+        leave_tree(tx, file.id.0, (file.owner, to.owner), (1, bytes), now).await?
+    };
+    let lost = shares::above(tx, file.id.0).await?;
+    let name = name.map_or(file.name.as_str(), Name::as_str);
+    files::arrange(tx, file, Place { owner: to.owner, folder: to.id, name, label: &label }).await?;
+    shares::drop_lost(tx, file.id.0, lost).await?;
+    if to.id == file.parent {
+        return child(tx, file, to.id, Action::Modified, at).await;
+    }
+    child(tx, file, file.parent, Action::Deleted, at).await?;
+    child(tx, file, to.id, Action::Added, at).await
+}
+
+/// Takes something from one owner's tree to another's: the totals go with it, its shares end. The
+/// trees are taken in the order of their owners, so that two such moves never wait for each other.
+pub(super) async fn leave_tree(
+    tx: &mut Tx<'_>,
+    node: i64,
+    (from, to): (UserId, UserId),
+    (files, bytes): (i64, i64),
+    now: Time,
+) -> Result<Time> {
+    shares::clear_tree(tx, node).await?;
+    let (gives, takes) = ((from, -files, -bytes), (to, files, bytes));
+    let order = if from < to { [gives, takes] } else { [takes, gives] };
+    let mut latest = now;
+    for (owner, files, bytes) in order {
+        latest = users::change_tree(tx, owner, files, bytes, now).await?.max(latest);
+    }
+    Ok(latest)
+}
+
+/// Makes a new file with the content of one, under a key that is wrapped anew.
+pub(super) async fn copy<'tx>(
+    tx: &mut Tx<'tx>,
+    keys: &Keyring,
+    file: &File,
+    to: &Granted<'tx, Folder>,
+    name: &Name,
+    (hex, at): (FileHex, Time),
+) -> Result<FileId> {
+    let spot = Spot { owner: to.owner, folder: to.id, by: to.caller() };
+    let id = copy_to(tx, keys, file, spot, (name, &name.label()), (hex, at)).await?;
+    let made = own_file(tx, id).await?;
+    child(tx, &made, to.id, Action::Added, at).await?;
+    Ok(id)
+}
+
+/// Where a copy goes, and who makes it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spot {
+    pub(super) owner: UserId,
+    pub(super) folder: FolderId,
+    pub(super) by: UserId,
+}
+
+pub(super) async fn copy_to(
+    tx: &mut Tx<'_>,
+    keys: &Keyring,
+    file: &File,
+    spot: Spot,
+    (name, label): (&Name, &Label),
+    (hex, at): (FileHex, Time),
+) -> Result<FileId> {
+    let created = Stamp { at, by: spot.by };
+    let new = NewFile {
+        name,
+        label,
+        hex,
+        path: &upload_path(spot.owner, name, hex.uuid()),
+        type_id: file.type_id,
+        size: file.size,
+        created,
+        modified: file.modified.at,
+    };
+    let id = files::insert_at(tx, (spot.owner, spot.folder), &new).await?;
+    let version = Version {
+        id: VersionId { file: id, number: 1 },
+        size: file.size,
+        md5: file.md5,
+        created,
+        modified: file.modified.at,
+    };
+    rewrap(tx, keys, file, &version).await?;
+    Ok(id)
+}
+
+/// Records a version that shows the content of another one.
+pub(super) async fn rewrap(
+    tx: &mut Tx<'_>,
+    keys: &Keyring,
+    file: &File,
+    version: &Version,
+) -> Result<()> {
+    let key = keys.unwrap(&file.master_key, &file.wrap_context()?, &file.wrapped_key)?;
+    let sealed = Wrapped { content: file.content, objects: &file.objects, plain: file.plain };
+    insert_version(tx, keys, version, &sealed, &key).await
 }
 
 /// The users with these e-mails. The owner needs no share.
@@ -132,11 +340,4 @@ async fn readers(tx: &mut Tx<'_>, owner: UserId, emails: &[String]) -> Result<Ve
         }
     }
     Ok(readers)
-}
-
-async fn reload(tx: &mut Tx<'_>, id: FileId) -> Result<File> {
-    let found = files::find_any(tx, id).await?;
-    let mut file = found.ok_or_else(|| Error::internal("a file that was changed is not there"))?;
-    files::load_shares(tx, &mut file).await?;
-    Ok(file)
 }

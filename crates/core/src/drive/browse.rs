@@ -8,8 +8,9 @@ use crate::catalog::pages::{self, FileSet, Key, OrderBy, Run, Start, check_key};
 use crate::catalog::users;
 use crate::clock::Time;
 use crate::error::{Error, Result};
-use crate::id::{FileId, UserId};
+use crate::id::UserId;
 use crate::name::fold;
+use crate::node::{FileRef, Seen};
 
 /// Files on a page from which on it takes long enough to let others run elsewhere.
 const LONG_PAGE: u64 = 500;
@@ -75,15 +76,15 @@ pub struct ListPage {
 
 impl Drive {
     /// A file, if the caller may see it.
-    pub async fn file(&self, caller: &Caller, id: FileId) -> Result<File> {
+    pub async fn file(&self, caller: &Caller, file: impl Into<FileRef>) -> Result<Seen<File>> {
         let now = self.now();
-        let input = (caller.clone(), now, id);
+        let input = (caller.clone(), now, file.into());
         let file = self
             .catalog()
-            .read(&input, |tx, (caller, now, id)| {
+            .read(&input, |tx, (caller, now, file)| {
                 Box::pin(async move {
-                    let mut file = grant(tx, caller, *now, *id, Right::Read).await?.into_inner();
-                    files::load_shares(tx, &mut file).await?;
+                    let mut file = grant(tx, caller, *now, *file, Right::Read).await?.into_seen();
+                    files::load_shares(tx, &mut file.node).await?;
                     Ok(file)
                 })
             })
@@ -113,6 +114,7 @@ async fn page(tx: &mut Tx<'_>, input: &(Caller, Time, List)) -> Result<ListPage>
     let pattern = list.search.as_deref().map(|text| pages::pattern(&fold(text)));
     let run = Run {
         user,
+        now: *now,
         set: list.set,
         by: list.by,
         descending: list.descending,
@@ -134,7 +136,7 @@ async fn page(tx: &mut Tx<'_>, input: &(Caller, Time, List)) -> Result<ListPage>
 /// What is kept is read; what a search finds must be counted.
 async fn count(tx: &mut Tx<'_>, user: UserId, run: &Run<'_>) -> Result<u64> {
     match (run.set, run.pattern) {
-        (FileSet::Owned, None) => Ok(users::tree(tx, user).await?.1),
+        (FileSet::Owned, None) => Ok(users::totals(tx, user).await?.0),
         _ => pages::count(tx, run).await,
     }
 }

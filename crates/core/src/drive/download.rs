@@ -1,11 +1,13 @@
 //! Downloads: the current version of a file, or a range of it.
 
 use super::Drive;
+use super::versions::version_of;
 use crate::access::{Caller, Right, grant};
 use crate::catalog::files::{self, File};
 use crate::clock::Time;
 use crate::error::{Error, Result};
 use crate::id::FileId;
+use crate::node::{FileRef, VersionId};
 use crate::vault::seal::DataKey;
 use crate::vault::{ContentReader, StoredContent};
 use bytes::Bytes;
@@ -36,15 +38,32 @@ pub struct DownloadBody {
 
 impl Drive {
     /// Opens a file for reading, if the caller may.
-    pub async fn download(&self, caller: &Caller, id: FileId) -> Result<Download> {
+    pub async fn download(&self, caller: &Caller, file: impl Into<FileRef>) -> Result<Download> {
+        self.open_file(caller, file.into(), None).await
+    }
+
+    /// Opens one version of a file for reading, if the caller may.
+    pub async fn download_version(&self, caller: &Caller, id: VersionId) -> Result<Download> {
+        self.open_file(caller, id.file.into(), Some(id)).await
+    }
+
+    async fn open_file(
+        &self,
+        caller: &Caller,
+        file: FileRef,
+        version: Option<VersionId>,
+    ) -> Result<Download> {
         let now = self.now();
-        let input = (caller.clone(), now, id);
+        let input = (caller.clone(), now, file, version);
         let (file, content) = self
             .catalog()
-            .read(&input, |tx, (caller, now, id)| {
+            .read(&input, |tx, (caller, now, file, version)| {
                 Box::pin(async move {
-                    let mut file = grant(tx, caller, *now, *id, Right::Read).await?.into_inner();
-                    files::load_shares(tx, &mut file).await?;
+                    let file = grant(tx, caller, *now, *file, Right::Read).await?;
+                    let file = match version {
+                        None => file.into_seen().node,
+                        Some(id) => version_of(tx, &file, *id).await?,
+                    };
                     let content = files::stored(tx, &file).await?;
                     Ok((file, content))
                 })
@@ -55,8 +74,8 @@ impl Drive {
     }
 
     /// Opens a plain text file for reading, if the caller may.
-    pub async fn text(&self, caller: &Caller, id: FileId) -> Result<Download> {
-        let download = self.download(caller, id).await?;
+    pub async fn text(&self, caller: &Caller, file: FileId) -> Result<Download> {
+        let download = self.download(caller, file).await?;
         if download.file.plain { Ok(download) } else { Err(Error::NotText) }
     }
 
@@ -84,7 +103,7 @@ impl DownloadBody {
     pub async fn next(&mut self) -> Result<Option<Bytes>> {
         let now = self.drive.now();
         if now >= self.renew {
-            let input = (self.caller.clone(), now, self.file);
+            let input = (self.caller.clone(), now, FileRef::Id(self.file));
             self.drive
                 .catalog()
                 .read(&input, |tx, (caller, now, file)| {

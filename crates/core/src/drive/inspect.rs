@@ -5,7 +5,7 @@ use super::Drive;
 use crate::catalog::contents;
 use crate::catalog::files::{self, File};
 use crate::catalog::meta::{self, VersionMark};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Thing};
 use crate::id::FileId;
 use crate::vault::seal::{HEADER_LEN, Layout};
 use crate::vault::{Digests, Sealed, StoredContent};
@@ -202,8 +202,9 @@ impl Drive {
 
     /// A file by its id, in the trash or not.
     pub async fn find_file(&self, id: FileId) -> Result<File> {
-        let found = self.catalog().read(&id, |tx, id| Box::pin(files::find_any(tx, *id))).await?;
-        found.ok_or(Error::NotFound)
+        let found =
+            self.catalog().read(&id, |tx, id| Box::pin(files::find(tx, (*id).into()))).await?;
+        found.ok_or(Error::NotFound(Thing::File))
     }
 
     /// The stored objects of a file's current version, in order.
@@ -236,7 +237,8 @@ impl Drive {
             let at = |at| usize::try_from(at).map_err(Error::internal);
             return Ok(sealed.slice(at(offset)?..at(end)?));
         }
-        let blob = crate::vault::BlobKey::parse(&object.name).ok_or(Error::NotFound)?;
+        let blob = crate::vault::BlobKey::parse(&object.name)
+            .ok_or_else(|| Error::internal("a stored object has a bad name"))?;
         let piece = self.vault().blobs.read(&blob, offset..end).await?;
         piece
             .ok_or_else(|| Error::Damaged { why: format!("object {blob} is missing or cut short") })

@@ -5,15 +5,21 @@
 //! A crash leaves a leased name, which the sweep collects, and never a file without its bytes.
 
 use super::Drive;
-use super::arrange::check_type;
-use crate::access::{Caller, grant_home, identify};
+use super::arrange::{check_type, refuse_taken};
+use super::entries::own_file;
+use crate::access::{Caller, Granted, Right, grant, grant_folder, identify};
+use crate::catalog::conn::Tx;
 use crate::catalog::files::{self, File, NewFile, NewVersion, wrap_context};
+use crate::catalog::folders::{self, Action, Child};
 use crate::catalog::{contents, users};
 use crate::clock::Time;
 use crate::error::{Error, Result};
 use crate::id::{FileId, UserId};
 use crate::name::Name;
-use crate::vault::{BlobKey, ContentWriter, Finished, Taken};
+use crate::node::{FileHex, FileRef, Folder, FolderRef, Seen, Stamp, Version, VersionId};
+use crate::vault::keys::Keyring;
+use crate::vault::seal::{ContentId, DataKey};
+use crate::vault::{BlobKey, ContentWriter, Finished, ObjectList, Taken};
 use bytes::Bytes;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -27,34 +33,148 @@ const TYPE_DEFAULT: i64 = 1;
 pub struct Upload {
     drive: Drive,
     caller: Caller,
+    target: Target,
     owner: UserId,
     writer: Option<ContentWriter>,
+    received: u64,
     leased: Vec<BlobKey>,
     renew: Time,
 }
 
-/// What is known of an upload only at its end.
+/// Where an upload goes.
 #[derive(Clone, Debug)]
+pub enum Target {
+    /// To a folder, under a name: a new file, or a new version of the one that has the name.
+    Folder {
+        /// The folder.
+        folder: FolderRef,
+        /// The name, if it is known before the content: what is refused is refused before it.
+        name: Option<Name>,
+        /// What to do when a live child has the name already.
+        on_taken: OnTaken,
+    },
+    /// To a file: its next version.
+    File {
+        /// The file.
+        file: FileRef,
+        /// Which version the sender must have seen.
+        base: Base,
+    },
+}
+
+impl Target {
+    /// A new file in the caller's My Files, whatever else is called so.
+    pub fn home() -> Self {
+        Target::Folder { folder: FolderRef::Home, name: None, on_taken: OnTaken::Number }
+    }
+}
+
+/// What to do when a name is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnTaken {
+    /// Keep the name, and give the label a number.
+    Number,
+    /// Refuse.
+    Refuse,
+    /// Make a new version of the file that has it. A folder is not overwritten.
+    Overwrite,
+}
+
+/// Which version whoever replaces a content must have seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Base {
+    /// Any.
+    Any,
+    /// This one must still be the current one.
+    Version(u64),
+}
+
+/// What is known of an upload only at its end.
+#[derive(Clone, Debug, Default)]
 pub struct UploadEnd {
-    /// The name.
-    pub name: Name,
-    /// What the file is for; `None` is an input file.
+    /// The name, where the target did not say it.
+    pub name: Option<Name>,
+    /// What the file is for; `None` is an input file, or leaves it as it is.
     pub type_id: Option<i64>,
+    /// When the content was last changed, by its sender's word.
+    pub modified: Option<Time>,
+    /// The MD5 that the content must have.
+    pub md5: Option<[u8; 16]>,
 }
 
 impl Drive {
-    /// Begins an upload into the caller's My Files, if the caller may, and if there is room.
-    pub async fn upload(&self, caller: &Caller) -> Result<Upload> {
-        let owner = self.identify(caller).await?.id;
+    /// Begins an upload, if the caller may, the target is free, and there is room.
+    pub async fn upload(&self, caller: &Caller, target: Target) -> Result<Upload> {
+        let now = self.now();
+        let input = (caller.clone(), now, target);
+        let owner = self
+            .catalog()
+            .read(&input, |tx, (caller, now, target)| {
+                Box::pin(async move {
+                    match spot(tx, caller, *now, target, None).await? {
+                        Spot::New(folder, _) => Ok(folder.owner),
+                        Spot::Onto(file) => Ok(file.owner),
+                    }
+                })
+            })
+            .await?;
+        self.note_use(caller, now);
         self.vault().blobs.check_room()?;
+        let (caller, _, target) = input;
         Ok(Upload {
             drive: self.clone(),
-            caller: caller.clone(),
+            caller,
+            target,
             owner,
             writer: Some(ContentWriter::new(self.vault())),
+            received: 0,
             leased: Vec::new(),
             renew: self.now().plus_seconds(LEASE_SECONDS / 2),
         })
+    }
+}
+
+/// What an upload becomes.
+#[expect(clippy::large_enum_variant, reason = "one at a time, and only while a unit runs")]
+enum Spot<'tx> {
+    New(Granted<'tx, Folder>, Option<Name>),
+    Onto(Granted<'tx, File>),
+}
+
+/// Where an upload goes, if the caller may: asked before the content comes, and again with it.
+async fn spot<'tx>(
+    tx: &mut Tx<'tx>,
+    caller: &Caller,
+    now: Time,
+    target: &Target,
+    late_name: Option<&Name>,
+) -> Result<Spot<'tx>> {
+    match target {
+        Target::File { file, base } => {
+            let file = grant(tx, caller, now, *file, Right::Edit).await?;
+            match base {
+                Base::Version(seen) if *seen != file.version => {
+                    Err(Error::VersionConflict(Box::new(file.into_seen())))
+                }
+                _ => Ok(Spot::Onto(file)),
+            }
+        }
+        Target::Folder { folder, name, on_taken } => {
+            let name = name.as_ref().or(late_name);
+            let unique = name.filter(|_| *on_taken != OnTaken::Number).map(Name::label);
+            if let (Some(label), OnTaken::Overwrite) = (&unique, on_taken) {
+                let folder = grant_folder(tx, caller, now, *folder, Right::Read).await?;
+                if let Some((id, true)) = files::taken(tx, folder.id, label).await? {
+                    let file = grant(tx, caller, now, FileId(id).into(), Right::Edit).await?;
+                    return Ok(Spot::Onto(file));
+                }
+            }
+            let folder = grant_folder(tx, caller, now, *folder, Right::Add).await?;
+            if let Some(label) = &unique {
+                refuse_taken(tx, &folder, label, 0).await?;
+            }
+            Ok(Spot::New(folder, name.cloned()))
+        }
     }
 }
 
@@ -64,6 +184,11 @@ impl Upload {
     pub async fn write(&mut self, mut chunk: Bytes) -> Result<()> {
         // It comes back when all is in, so that a content with a gap is never finished.
         let mut writer = self.writer.take().ok_or_else(ended)?;
+        self.received += chunk.len() as u64;
+        if let Some(limit) = self.drive.0.limits.file_size.filter(|most| self.received > *most) {
+            writer.discard().await;
+            return Err(Error::TooLarge { limit });
+        }
         while let Taken::NeedsObject = writer.write(&mut chunk).await? {
             let blob = BlobKey::random();
             self.leased.push(blob.clone());
@@ -79,7 +204,7 @@ impl Upload {
     ///
     /// It comes to its end also when the caller stops waiting: from here on the objects may belong to
     /// a file, and must not be removed for a caller who hung up.
-    pub async fn finish(self, end: UploadEnd) -> Result<File> {
+    pub async fn finish(self, end: UploadEnd) -> Result<Seen<File>> {
         if let Some(Err(error)) = end.type_id.map(check_type) {
             self.discard().await;
             return Err(error);
@@ -87,7 +212,7 @@ impl Upload {
         tokio::spawn(self.complete(end)).await.map_err(Error::internal)?
     }
 
-    async fn complete(mut self, end: UploadEnd) -> Result<File> {
+    async fn complete(mut self, end: UploadEnd) -> Result<Seen<File>> {
         if let Err(error) = self.keep_leases().await {
             // No file can have the objects yet.
             self.discard().await;
@@ -95,8 +220,12 @@ impl Upload {
         }
         let writer = self.writer.take().ok_or_else(ended)?;
         let leased = std::mem::take(&mut self.leased);
+        let asked = (self.caller.clone(), self.target.clone(), end);
         let made = match writer.finish().await {
-            Ok(finished) => make_file(&self.drive, &self.caller, finished, end).await,
+            Ok(finished) if asked.2.md5.is_some_and(|md5| md5 != finished.digested.md5) => {
+                Err(Error::ChecksumFailed)
+            }
+            Ok(finished) => store(&self.drive, asked, finished).await,
             Err(error) => Err(error),
         };
         match &made {
@@ -156,20 +285,20 @@ impl Drop for Upload {
     }
 }
 
-async fn make_file(
+async fn store(
     drive: &Drive,
-    caller: &Caller,
+    (caller, target, end): (Caller, Target, UploadEnd),
     finished: Finished,
-    end: UploadEnd,
-) -> Result<File> {
+) -> Result<Seen<File>> {
     let input = Commit {
-        caller: caller.clone(),
+        caller,
+        target,
+        end,
         keys: Arc::clone(&drive.vault().keys),
         now: drive.now(),
         uuid: Uuid::new_v4(),
-        hex: Uuid::now_v7().simple().to_string(),
+        hex: FileHex::new(),
         finished,
-        end,
     };
     let made = drive.catalog().write(input, |tx, input| Box::pin(commit(tx, input))).await?;
     made.ok_or_else(lease_lost)
@@ -214,62 +343,144 @@ async fn abandon(drive: &Drive, writer: Option<ContentWriter>, leased: Vec<BlobK
 
 struct Commit {
     caller: Caller,
-    keys: Arc<crate::vault::keys::Keyring>,
+    target: Target,
+    end: UploadEnd,
+    keys: Arc<Keyring>,
     now: Time,
     uuid: Uuid,
-    hex: String,
+    hex: FileHex,
     finished: Finished,
-    end: UploadEnd,
 }
 
-/// Makes the file. `None`: a lease is lost, and the objects are doomed, since the sweep may have been
-/// there before the last of them was.
-async fn commit(tx: &mut crate::catalog::Tx<'_>, input: &Commit) -> Result<Option<File>> {
-    let Finished { content, key, digested } = &input.finished;
-    if !contents::are_leased(tx, content.objects()).await? {
-        contents::give_up(tx, content.objects(), input.now).await?;
+/// Makes the file or version. `None`: a lease is lost, and the objects are doomed, since the sweep may
+/// have been there before the last of them was.
+async fn commit(tx: &mut Tx<'_>, input: &Commit) -> Result<Option<Seen<File>>> {
+    let Commit { caller, target, end, now, finished, .. } = input;
+    let objects = finished.content.objects();
+    if !contents::are_leased(tx, objects).await? {
+        contents::give_up(tx, objects, *now).await?;
         return Ok(None);
     }
-    let name = &input.end.name;
-    let place = grant_home(tx, &input.caller, input.now).await?;
-    let size = content.size.cast_signed();
-    let at = users::change_tree(tx, place.owner, 1, size, input.now).await?;
+    match spot(tx, caller, *now, target, end.name.as_ref()).await? {
+        Spot::New(folder, name) => {
+            let name = name.ok_or_else(|| Error::internal("an upload ended without a name"))?;
+            new_file(tx, input, folder, &name).await.map(Some)
+        }
+        Spot::Onto(file) => next_version(tx, input, file).await.map(Some),
+    }
+}
+
+async fn new_file<'tx>(
+    tx: &mut Tx<'tx>,
+    input: &Commit,
+    folder: Granted<'tx, Folder>,
+    name: &Name,
+) -> Result<Seen<File>> {
+    let Finished { content, digested, .. } = &input.finished;
+    let bytes = content.size.cast_signed();
+    let at = users::change_tree(tx, folder.owner, 1, bytes, input.now).await?;
     contents::insert(tx, content, digested.sha512.as_ref()).await?;
-    let label = files::free_label(tx, place.folder, &name.label()).await?;
+    let label = files::free_label(tx, folder.id, &name.label()).await?;
+    let created = Stamp { at, by: folder.caller() };
+    let modified = input.end.modified.unwrap_or(at);
     let new = NewFile {
         name,
         label: &label,
-        hex: &input.hex,
-        path: &upload_path(place.owner, name, input.uuid),
+        hex: input.hex,
+        path: &upload_path(folder.owner, name, input.uuid),
         type_id: input.end.type_id.unwrap_or(TYPE_DEFAULT),
         size: content.size,
-        at,
+        created,
+        modified,
     };
-    let id = files::insert(tx, &place, &new).await?;
-    let sealed = (content.id, content.size);
-    let context = wrap_context(id, 1, sealed, &digested.md5, content.objects())?;
-    let version = NewVersion {
-        file: id,
-        number: 1,
-        content: content.id,
-        size: content.size,
-        md5: &digested.md5,
-        plain: digested.plain,
-        at,
-        by: place.caller(),
-        master_key: input.keys.active(),
-        wrapped_key: &input.keys.wrap(&context, key),
-    };
-    files::insert_version(tx, &version).await?;
-    find(tx, id).await.map(Some)
+    let id = files::insert(tx, &folder, &new).await?;
+    add_version(tx, input, VersionId { file: id, number: 1 }, created).await?;
+    let child = Child { id: id.0, hex: Some(&input.hex.to_string()), files: 1, folders: 0, bytes };
+    folders::child_changed(tx, folder.id, child, Action::Added, at).await?;
+    Ok(folder.child(own_file(tx, id).await?))
 }
 
-async fn find(tx: &mut crate::catalog::Tx<'_>, id: FileId) -> Result<File> {
-    files::find_any(tx, id).await?.ok_or_else(|| Error::internal("a new file is not there"))
+async fn next_version<'tx>(
+    tx: &mut Tx<'tx>,
+    input: &Commit,
+    file: Granted<'tx, File>,
+) -> Result<Seen<File>> {
+    let Finished { content, digested, .. } = &input.finished;
+    let bytes = content.size.cast_signed() - file.size.cast_signed();
+    let at = users::change_tree(tx, file.owner, 0, bytes, input.now).await?;
+    contents::insert(tx, content, digested.sha512.as_ref()).await?;
+    let id = VersionId { file: file.id, number: files::next_number(tx, &file).await? };
+    let version = add_version(tx, input, id, Stamp { at, by: file.caller() }).await?;
+    files::set_current(tx, &version).await?;
+    if let Some(type_id) = input.end.type_id {
+        files::set_type(tx, &file, type_id).await?;
+    }
+    replaced(tx, file, bytes, at).await
+}
+
+/// Notes that a file has another content now, and shows it again.
+pub(super) async fn replaced<'tx>(
+    tx: &mut Tx<'tx>,
+    file: Granted<'tx, File>,
+    bytes: i64,
+    at: Time,
+) -> Result<Seen<File>> {
+    let hex = file.hex.to_string();
+    let child = Child { id: file.id.0, hex: Some(&hex), files: 0, folders: 0, bytes };
+    folders::child_changed(tx, file.parent, child, Action::Modified, at).await?;
+    let now = own_file(tx, file.id).await?;
+    Ok(file.into_seen().map(|_| now))
+}
+
+async fn add_version(
+    tx: &mut Tx<'_>,
+    input: &Commit,
+    id: VersionId,
+    created: Stamp,
+) -> Result<Version> {
+    let Finished { content, key, digested } = &input.finished;
+    let modified = input.end.modified.unwrap_or(created.at);
+    let version = Version { id, size: content.size, md5: digested.md5, created, modified };
+    let sealed = Wrapped { content: content.id, objects: content.objects(), plain: digested.plain };
+    insert_version(tx, &input.keys, &version, &sealed, key).await?;
+    Ok(version)
+}
+
+/// The content that a version shows.
+pub(super) struct Wrapped<'a> {
+    pub(super) content: ContentId,
+    pub(super) objects: &'a ObjectList,
+    pub(super) plain: bool,
+}
+
+/// Records a version, with its content's key wrapped for it alone.
+pub(super) async fn insert_version(
+    tx: &mut Tx<'_>,
+    keys: &Keyring,
+    version: &Version,
+    sealed: &Wrapped<'_>,
+    key: &DataKey,
+) -> Result<()> {
+    let Version { id, size, md5, created, modified } = version;
+    let of = (sealed.content, *size);
+    let context = wrap_context(id.file, id.number, of, md5, sealed.objects)?;
+    let new = NewVersion {
+        file: id.file,
+        number: id.number,
+        content: sealed.content,
+        size: *size,
+        md5,
+        plain: sealed.plain,
+        created: *created,
+        modified: *modified,
+        master_key: keys.active(),
+        wrapped_key: &keys.wrap(&context, key),
+    };
+    files::insert_version(tx, &new).await
 }
 
 /// The documented form: `user/user_<uid>/<stem>-<uuid><.ending>`.
-fn upload_path(owner: UserId, name: &Name, uuid: Uuid) -> String {
+pub(super) fn upload_path(owner: UserId, name: &Name, uuid: Uuid) -> String {
     let (stem, ending) = name.stem_and_ending();
     format!("user/user_{}/{stem}-{uuid}{ending}", owner.letters())
 }

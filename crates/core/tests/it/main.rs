@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod leases;
+mod model;
 mod pages;
 mod ranges;
 mod sweep;

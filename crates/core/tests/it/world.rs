@@ -3,7 +3,7 @@
 
 use bindery_core::{
     Caller, Clock, Drive, File, FileId, Location, Name, NewUser, Result, SweepSettings, Swept,
-    Time, Upload, UploadEnd,
+    Target, Time, Upload, UploadEnd,
 };
 use std::ops::Range;
 use std::path::PathBuf;
@@ -28,13 +28,13 @@ impl World {
     }
 
     pub(crate) async fn upload(&self) -> Upload {
-        self.drive.upload(&self.caller).await.unwrap()
+        self.drive.upload(&self.caller, Target::home()).await.unwrap()
     }
 
     pub(crate) async fn put(&self, name: &str, content: &[u8]) -> File {
         let mut upload = self.upload().await;
         upload.write(content.to_vec().into()).await.unwrap();
-        upload.finish(end(name)).await.unwrap()
+        upload.finish(end(name)).await.unwrap().node
     }
 
     pub(crate) async fn get(&self, file: FileId, range: Range<u64>) -> Result<Vec<u8>> {
@@ -127,7 +127,7 @@ pub(crate) async fn person(drive: &Drive, login: &str) -> Caller {
 }
 
 pub(crate) fn end(name: &str) -> UploadEnd {
-    UploadEnd { name: Name::parse(name).unwrap(), type_id: None }
+    UploadEnd { name: Some(Name::parse(name).unwrap()), ..UploadEnd::default() }
 }
 
 /// Bytes that do not repeat within a segment.

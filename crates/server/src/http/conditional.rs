@@ -73,6 +73,14 @@ pub fn range_applies(headers: &HeaderMap, current: Validators<'_>) -> bool {
     }
 }
 
+/// Whether a GET or HEAD is for what the client has already, where a representation has no entity tag:
+/// `If-Modified-Since` alone then decides (section 13.1.3).
+pub fn is_unmodified(method: &Method, headers: &HeaderMap, last_modified_seconds: u64) -> bool {
+    let reads = method == Method::GET || method == Method::HEAD;
+    let since = || date(headers, IF_MODIFIED_SINCE);
+    reads && !headers.contains_key(IF_NONE_MATCH) && since() >= Some(last_modified_seconds)
+}
+
 /// Whether `*` or one of the tags in all lines of a header fits. A line counts up to the first
 /// thing in it that is no tag.
 fn any_tag(headers: &HeaderMap, name: HeaderName, fits: impl Fn(&Tag<'_>) -> bool) -> bool {
@@ -211,6 +219,19 @@ mod tests {
         check(&[("if-unmodified-since", AFTER)], Proceed);
         check(&[("if-unmodified-since", "yesterday")], Proceed);
         check_put(&[("if-unmodified-since", BEFORE)], Failed);
+    }
+
+    #[test]
+    fn without_a_tag_the_date_alone_counts() {
+        let unmodified = |method, lines: &[_]| is_unmodified(method, &headers(lines), CHANGED);
+        assert!(unmodified(&Method::GET, &[("if-modified-since", SAME)]));
+        assert!(unmodified(&Method::HEAD, &[("if-modified-since", AFTER)]));
+        assert!(!unmodified(&Method::GET, &[("if-modified-since", BEFORE)]));
+        assert!(!unmodified(&Method::GET, &[("if-modified-since", "yesterday")]));
+        assert!(!unmodified(&Method::GET, &[]));
+        assert!(!unmodified(&Method::POST, &[("if-modified-since", SAME)]));
+        let both = [("if-modified-since", SAME), ("if-none-match", "*")];
+        assert!(!unmodified(&Method::GET, &both));
     }
 
     #[test]

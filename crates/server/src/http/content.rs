@@ -6,7 +6,7 @@ use super::disposition::{Disposition, content_disposition, content_type};
 use super::range::ByteRange;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use bindery_core::{Download, DownloadBody, Error, File};
+use bindery_core::{Download, DownloadBody, Error};
 use bytes::Bytes;
 use futures_util::stream::{BoxStream, StreamExt as _, try_unfold};
 use http::header::{
@@ -16,11 +16,28 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use std::time::{Duration, UNIX_EPOCH};
 
+/// How a content is announced.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Announced<'a> {
+    /// The name that a client may save it under, which its media type follows from.
+    pub(crate) name: &'a str,
+    /// What a client is told to do with it; what a browser would run is only ever saved.
+    pub(crate) disposition: Disposition,
+}
+
+impl<'a> Announced<'a> {
+    /// To be saved under a name.
+    pub(crate) fn attachment(name: &'a str) -> Self {
+        Announced { name, disposition: Disposition::Attachment }
+    }
+}
+
 /// Answers a GET or HEAD for a file's content (RFC 9110): 200, 206, 304, 412 or 416.
 pub(crate) async fn respond(
     method: &Method,
     request: &HeaderMap,
     download: Download,
+    announced: Announced<'_>,
 ) -> Result<Response, Error> {
     let file = &download.file;
     let size = file.size;
@@ -43,7 +60,7 @@ pub(crate) async fn respond(
         }
         _ => ByteRange::Whole,
     };
-    add_content_headers(&mut headers, file);
+    add_content_headers(&mut headers, announced);
     let (status, range) = match wanted {
         ByteRange::Whole => (StatusCode::OK, 0..size),
         ByteRange::Part(range) => {
@@ -79,10 +96,14 @@ fn validator_headers(etag: &str, modified: u64) -> HeaderMap {
     headers
 }
 
-fn add_content_headers(headers: &mut HeaderMap, file: &File) {
-    let media_type = content_type(&file.name).media_type;
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
-    headers.insert(CONTENT_DISPOSITION, content_disposition(Disposition::Attachment, &file.name));
+fn add_content_headers(headers: &mut HeaderMap, announced: Announced<'_>) {
+    let content_type = content_type(announced.name);
+    let disposition = match announced.disposition {
+        Disposition::Inline if content_type.may_inline => Disposition::Inline,
+        _ => Disposition::Attachment,
+    };
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type.media_type));
+    headers.insert(CONTENT_DISPOSITION, content_disposition(disposition, announced.name));
     let policy = HeaderValue::from_static("sandbox; default-src 'none'");
     headers.insert(CONTENT_SECURITY_POLICY, policy);
 }

@@ -4,7 +4,7 @@ use super::auth::Credentials;
 use super::error::Problem;
 use super::files::{RawId, file_id};
 use crate::app::App;
-use crate::http::content;
+use crate::http::content::{self, Announced};
 use crate::http::lines::LinesEncoder;
 use axum::body::Body;
 use axum::extract::State;
@@ -24,7 +24,8 @@ pub(super) async fn contents(
 ) -> Result<Response, Problem> {
     let id = file_id(&app.drive, &caller, id).await?;
     let download = app.drive.download(&caller, id).await?;
-    Ok(content::respond(&method, &headers, download).await?)
+    let name = download.file.name.clone();
+    Ok(content::respond(&method, &headers, download, Announced::attachment(&name)).await?)
 }
 
 pub(super) async fn lines(

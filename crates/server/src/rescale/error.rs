@@ -84,6 +84,9 @@ impl IntoResponse for Problem {
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Token"));
         }
+        if let Problem::Domain(Error::Throttled { seconds }) = &self {
+            headers.insert(RETRY_AFTER, HeaderValue::from(*seconds));
+        }
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS));
         }
@@ -95,7 +98,7 @@ impl IntoResponse for Problem {
 fn domain(error: &Error) -> (StatusCode, Value) {
     match error {
         Error::Unauthenticated => (StatusCode::UNAUTHORIZED, detail("Invalid token.")),
-        Error::NotFound => (StatusCode::NOT_FOUND, detail("Not found.")),
+        Error::NotFound(_) => (StatusCode::NOT_FOUND, detail("Not found.")),
         Error::Forbidden => {
             (StatusCode::FORBIDDEN, detail("You do not have permission to perform this action."))
         }
@@ -106,7 +109,24 @@ fn domain(error: &Error) -> (StatusCode, Value) {
         Error::NotText => {
             (StatusCode::BAD_REQUEST, detail("The file is not plain text: it has no lines."))
         }
+        Error::IllegalCharacter => {
+            (StatusCode::BAD_REQUEST, json!({ "name": [error.to_string()] }))
+        }
+        Error::ChecksumFailed | Error::Hierarchy => {
+            (StatusCode::BAD_REQUEST, detail(&error.to_string()))
+        }
+        Error::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, detail(&error.to_string())),
+        Error::QuotaExceeded { .. } => (
+            StatusCode::FORBIDDEN,
+            detail("The owner of the files has no room for this. Nothing was stored."),
+        ),
+        Error::Throttled { .. } => (StatusCode::TOO_MANY_REQUESTS, detail(&error.to_string())),
         Error::Taken { why } => (StatusCode::CONFLICT, detail(why)),
+        Error::Exists(_)
+        | Error::VersionConflict(_)
+        | Error::NotEmpty
+        | Error::OnlyVersion
+        | Error::WindowPassed => (StatusCode::CONFLICT, detail(&error.to_string())),
         Error::StorageFull => (
             StatusCode::INSUFFICIENT_STORAGE,
             detail("The server's storage is full. Nothing was stored."),

@@ -8,7 +8,7 @@ use crate::site::Site;
 use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequestParts, Path, State};
-use bindery_core::{Caller, Drive, Error, FileId};
+use bindery_core::{Caller, Drive, Error, FileId, Thing};
 use http::StatusCode;
 use http::request::Parts;
 
@@ -36,7 +36,7 @@ pub(super) async fn file_id(drive: &Drive, caller: &Caller, raw: RawId) -> Resul
         Some(id) => Ok(id),
         None => {
             drive.identify(caller).await?;
-            Err(Error::NotFound.into())
+            Err(Error::NotFound(Thing::File).into())
         }
     }
 }
@@ -72,7 +72,7 @@ pub(super) async fn show(
     id: RawId,
 ) -> Result<Json<FileObject>, Problem> {
     let id = file_id(&app.drive, &caller, id).await?;
-    let file = app.drive.file(&caller, id).await?;
+    let file = app.drive.file(&caller, id).await?.node;
     Ok(Json(FileObject::new(&app.drive, file, &site, prefix)))
 }
 

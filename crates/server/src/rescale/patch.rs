@@ -8,6 +8,7 @@ use super::upload::{boundary, not_an_integer};
 use super::wire::FileObject;
 use crate::app::App;
 use crate::http::body::{BodyError, MinimumRate, read_limited};
+use crate::http::media_type::media_type;
 use crate::http::multipart::{Limits, Multipart};
 use crate::site::Site;
 use axum::Json;
@@ -107,9 +108,7 @@ async fn fields(
     headers: &HeaderMap,
     body: MinimumRate<Body>,
 ) -> Result<Map<String, Value>, Problem> {
-    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let media_type = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
-    match media_type.to_ascii_lowercase().as_str() {
+    match media_type(headers).as_str() {
         "application/json" => json(&read_limited(body, BODY_MAX).await?),
         "application/x-www-form-urlencoded" => {
             let bytes = read_limited(body, BODY_MAX).await?;
@@ -117,7 +116,10 @@ async fn fields(
         }
         "multipart/form-data" => Ok(form(multipart(headers, body).await?.into_iter())),
         _ if read_limited(body, BODY_MAX).await?.is_empty() => Ok(Map::new()),
-        _ => Err(Problem::UnsupportedMediaType(content_type.unwrap_or_default().to_owned())),
+        _ => {
+            let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+            Err(Problem::UnsupportedMediaType(content_type.unwrap_or_default().to_owned()))
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::site::Site;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
-use bindery_core::{File, Name, Upload, UploadEnd};
+use bindery_core::{Name, Target, Upload, UploadEnd};
 use bytes::Bytes;
 use futures_util::Stream;
 use http::header::CONTENT_TYPE;
@@ -29,7 +29,7 @@ pub(super) async fn upload(
     body: Body,
 ) -> Result<(StatusCode, Json<FileObject>), Problem> {
     // Before anything of the body is read.
-    let mut upload = app.drive.upload(&caller).await?;
+    let mut upload = app.drive.upload(&caller, Target::home()).await?;
     let boundary = boundary(&headers)?;
     let body = MinimumRate::new(body, app.settings.rate_floor);
     let mut form = Multipart::new(body, &boundary, Limits::default());
@@ -40,7 +40,7 @@ pub(super) async fn upload(
             return Err(problem);
         }
     };
-    let file: File = upload.finish(end).await?;
+    let file = upload.finish(end).await?.node;
     Ok((StatusCode::CREATED, Json(FileObject::new(&app.drive, file, &site, prefix))))
 }
 
@@ -83,7 +83,7 @@ where
         }
     }
     let name = name.ok_or_else(|| file_problem("No file was submitted."))?;
-    Ok(UploadEnd { name, type_id: field_type.or(part_type) })
+    Ok(UploadEnd { name: Some(name), type_id: field_type.or(part_type), ..UploadEnd::default() })
 }
 
 fn file_name(head: &PartHead) -> Result<Name, Problem> {

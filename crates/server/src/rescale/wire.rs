@@ -1,11 +1,11 @@
 //! What goes over the wire: objects in the document's spelling and order.
 
+use crate::http::hex;
 use crate::site::Site;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bindery_core::{Drive, File, Time};
 use serde::Serialize;
-use std::fmt::Write as _;
 
 /// The largest content that a browser is told to show, in bytes.
 const VIEW_MAX: u64 = 10 << 20;
@@ -77,7 +77,8 @@ impl FileObject {
             |key| BASE64_STANDARD.encode(key.as_bytes()),
         );
         let id = file.id.letters();
-        let checksum = |hash: [u8; 64]| Checksum { hash_function: "sha512", file_hash: hex(&hash) };
+        let checksum =
+            |hash: [u8; 64]| Checksum { hash_function: "sha512", file_hash: hex::encode(&hash) };
         FileObject {
             type_id: file.type_id,
             relative_path: file.name.clone(),
@@ -93,7 +94,7 @@ impl FileObject {
             view_in_browser: file.plain && file.size <= VIEW_MAX,
             id,
             is_deleted: file.trashed.is_some(),
-            md5: hex(&file.md5),
+            md5: hex::encode(&file.md5),
             file_checksums: file.sha512.map(checksum).into_iter().collect(),
         }
     }
@@ -105,11 +106,4 @@ fn date(time: Time) -> String {
     let timestamp =
         jiff::Timestamp::from_microsecond(time.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     format!("{timestamp:.6}")
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        let _never_fails = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod filr;
+mod parity;
 mod rescale;
 mod tidy;
 mod world;

@@ -63,7 +63,11 @@ fn the_domain_knows_no_http_and_the_front_ends_no_storage() {
     only_in(
         "serde::",
         "crates",
-        &["crates/server/src/rescale/wire.rs", "crates/bindery/src/config.rs"],
+        &[
+            "crates/server/src/rescale/wire.rs",
+            "crates/server/src/filr/wire",
+            "crates/bindery/src/config.rs",
+        ],
     );
 }
 
@@ -80,10 +84,19 @@ fn the_sealed_format_is_pure() {
 }
 
 #[test]
+fn a_front_end_never_imports_another() {
+    only_in("rescale", "crates/server/src/filr", &[]);
+    only_in("filr", "crates/server/src/rescale", &[]);
+}
+
+#[test]
 fn every_meaning_of_the_domain_is_answered_by_name() {
-    let errors = fs::read_to_string(root().join("crates/server/src/rescale/error.rs")).unwrap();
-    let domain = errors.split("fn domain(").nth(1).unwrap().split("\n}\n").next().unwrap();
-    assert!(!code(domain).any(|line| line.starts_with("_ =>")));
+    for dialect in ["rescale", "filr"] {
+        let file = root().join(format!("crates/server/src/{dialect}/error.rs"));
+        let errors = fs::read_to_string(file).unwrap();
+        let domain = errors.split("fn domain(").nth(1).unwrap().split("\n}\n").next().unwrap();
+        assert!(!code(domain).any(|line| line.starts_with("_ =>")), "{dialect}");
+    }
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! A store in a temporary directory, its users, and the router over it.
 
+use axum::Router;
 use axum::body::{Body, Bytes};
-use bindery_core::{Clock, Drive, Location, NewUser, Time};
+use bindery_core::{Clock, Drive, Limits, Location, NewUser, Time};
 use bindery_server::app::{Settings, app};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderMap, Method, Request, StatusCode};
@@ -17,12 +18,17 @@ pub(crate) const NOW: Time = Time(1_767_323_045_678_901);
 pub(crate) struct World {
     pub(crate) drive: Drive,
     pub(crate) directory: TempDir,
-    settings: Settings,
+    router: Router,
 }
+
+/// What every person signs in with.
+pub(crate) const PASSWORD: &str = "a password";
 
 /// A user and a token of theirs.
 #[derive(Clone)]
 pub(crate) struct Person {
+    pub(crate) id: i64,
+    pub(crate) login: String,
     pub(crate) email: String,
     pub(crate) token: String,
 }
@@ -33,29 +39,41 @@ impl World {
     }
 
     pub(crate) async fn with(settings: Settings) -> Self {
+        World::limited(settings, Limits::default()).await
+    }
+
+    pub(crate) async fn limited(settings: Settings, limits: Limits) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let location = Location { data: directory.path().join("data"), key_file: None };
-        let drive = Drive::open(&location, Clock::fixed(NOW)).await.unwrap();
-        World { drive, directory, settings }
+        let drive = Drive::open_limited(&location, Clock::fixed(NOW), limits).await.unwrap();
+        let router = app(drive.clone(), settings);
+        World { drive, directory, router }
     }
 
     pub(crate) async fn person(&self, login: &str) -> Person {
+        self.add(login, false).await
+    }
+
+    pub(crate) async fn admin(&self, login: &str) -> Person {
+        self.add(login, true).await
+    }
+
+    async fn add(&self, login: &str, admin: bool) -> Person {
         let email = format!("{login}@example.com");
         let user = NewUser {
             login: login.into(),
             email: email.clone(),
             name: String::new(),
-            password: "a password".into(),
-            admin: false,
+            password: PASSWORD.into(),
+            admin,
         };
-        self.drive.add_user(user).await.unwrap();
+        let id = self.drive.add_user(user).await.unwrap().id.0;
         let token = self.drive.create_token(login, "test", None).await.unwrap().secret;
-        Person { email, token }
+        Person { id, login: login.into(), email, token }
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        let response =
-            app(self.drive.clone(), self.settings.clone()).oneshot(request).await.unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.map(http_body_util::Collected::to_bytes);
         Answer { status: parts.status, headers: parts.headers, body: body.unwrap_or_default() }
@@ -65,8 +83,16 @@ impl World {
     pub(crate) fn stored(&self) -> Vec<String> {
         let catalog = self.directory.path().join("data/catalog.db");
         let catalog = rusqlite::Connection::open(catalog).unwrap();
-        let tables =
-            ["nodes", "versions", "contents", "inline_contents", "pending", "doomed", "shares"];
+        let tables = [
+            "nodes",
+            "versions",
+            "contents",
+            "inline_contents",
+            "pending",
+            "doomed",
+            "shares",
+            "changes",
+        ];
         let count = |table| {
             let count = format!("select count(*) from {table}");
             catalog.query_row(&count, [], |row| row.get::<_, i64>(0)).unwrap()

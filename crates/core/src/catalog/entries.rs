@@ -1,0 +1,211 @@
+//! Children of folders: folders first, then by label without regard to case. A part of a list is found
+//! by the key of its neighbour, or by counting index rows; the rest is read for what is shown alone.
+
+use super::conn::Tx;
+use super::files::{File, file_columns, file_joins};
+use super::folders::{down, folder_columns, folder_joins};
+use super::row::{FromRow, Row, params};
+use super::sql::{Sql, statements};
+use crate::clock::Time;
+use crate::error::Result;
+use crate::id::{FolderId, UserId};
+use crate::node::{Entry, EntryKey, Folder, Kinds};
+
+/// The children of one kind in order; `$more` says where to begin.
+macro_rules! children {
+    ($kind:literal, $more:literal) => {
+        concat!(
+            "select n.id from nodes n where n.parent = $1 and n.kind = ",
+            $kind,
+            " and n.trashed is null ",
+            $more
+        )
+    };
+}
+
+macro_rules! folder_page {
+    ($ids:expr) => {
+        concat!(
+            "select ",
+            folder_columns!(),
+            " from (",
+            $ids,
+            ") k join nodes n on n.id = k.id ",
+            folder_joins!(),
+            " order by n.label_key, n.id"
+        )
+    };
+}
+
+macro_rules! file_page {
+    ($ids:expr) => {
+        concat!(
+            "select ",
+            file_columns!(),
+            " from (",
+            $ids,
+            ") k join nodes n on n.id = k.id ",
+            file_joins!(),
+            " order by n.label_key, n.id"
+        )
+    };
+}
+
+/// Live nodes whose folded label fits `$2`, at most `$3` levels below `$1`, of kinds `$4` to `$5`.
+macro_rules! found {
+    ($what:literal, $more:literal) => {
+        concat!(down!(), "select ", $what, " from down cross join nodes n \
+            where n.parent = down.id and down.depth <= $3 and n.trashed is null and n.label_key like $2 escape '!' \
+            and n.kind >= $4 and n.kind <= $5 ", $more)
+    };
+}
+
+statements! {
+    FOLDERS_AT = folder_page!(children!("0", "order by n.label_key, n.id limit $2 offset $3"));
+    FILES_AT = file_page!(children!("1", "order by n.label_key, n.id limit $2 offset $3"));
+    FOLDERS_BEHIND = folder_page!(children!("0",
+        "and (n.label_key, n.id) > ($3, $4) order by n.label_key, n.id limit $2"));
+    FILES_BEHIND = file_page!(children!("1",
+        "and (n.label_key, n.id) > ($3, $4) order by n.label_key, n.id limit $2"));
+    FOUND = found!("n.id, n.kind", "order by n.kind, n.label_key, n.id limit $6 offset $7");
+    FOUND_COUNT = found!("count(*)", "");
+    RECENT = concat!(down!(), "select n.id from down cross join nodes n \
+        where n.parent = down.id and n.kind = 1 and n.trashed is null order by n.uploaded desc, n.id desc limit $2 offset $3");
+    TRASHED = "select n.id, n.kind, n.label, n.trashed, o.login from nodes n \
+        join users o on o.id = n.owner where n.trashed > 0 and n.trashed_with = n.id and n.parent is not null \
+        and (n.owner = $1 or $1 = 0) order by n.trashed, n.id";
+}
+
+/// Where a run of children begins.
+pub(crate) enum From<'a> {
+    /// Behind so many.
+    At(u64),
+    /// Behind this one.
+    Behind(&'a EntryKey),
+}
+
+/// Folders directly inside a folder.
+pub(crate) async fn folders(
+    tx: &mut Tx<'_>,
+    folder: FolderId,
+    from: &From<'_>,
+    limit: u64,
+) -> Result<Vec<Folder>> {
+    run(tx, (&FOLDERS_AT, &FOLDERS_BEHIND), folder, from, limit).await
+}
+
+/// Files directly inside a folder.
+pub(crate) async fn files(
+    tx: &mut Tx<'_>,
+    folder: FolderId,
+    from: &From<'_>,
+    limit: u64,
+) -> Result<Vec<File>> {
+    run(tx, (&FILES_AT, &FILES_BEHIND), folder, from, limit).await
+}
+
+async fn run<T: FromRow>(
+    tx: &mut Tx<'_>,
+    (at, behind): (&Sql, &Sql),
+    folder: FolderId,
+    from: &From<'_>,
+    limit: u64,
+) -> Result<Vec<T>> {
+    let limit = limit.cast_signed();
+    match from {
+        From::At(offset) => tx.all(at, params![folder.0, limit, offset.cast_signed()]).await,
+        From::Behind(key) => tx.all(behind, params![folder.0, limit, &key.label_key, key.id]).await,
+    }
+}
+
+/// What a search looks for.
+#[derive(Debug)]
+pub(crate) struct Hunt<'a> {
+    pub(crate) folder: FolderId,
+    /// A pattern for `like`, on folded labels.
+    pub(crate) pattern: &'a str,
+    /// How many levels of folders below the first are looked into.
+    pub(crate) depth: u64,
+    pub(crate) kinds: Kinds,
+}
+
+impl Hunt<'_> {
+    fn kinds(&self) -> (i64, i64) {
+        match self.kinds {
+            Kinds::Both => (0, 1),
+            Kinds::Folders => (0, 0),
+            Kinds::Files => (1, 1),
+        }
+    }
+}
+
+/// What a search finds: numbers, and whether each is a file.
+pub(crate) async fn found(
+    tx: &mut Tx<'_>,
+    hunt: &Hunt<'_>,
+    offset: u64,
+    limit: u64,
+) -> Result<Vec<(i64, bool)>> {
+    let (least, most) = hunt.kinds();
+    let (limit, offset) = (limit.cast_signed(), offset.cast_signed());
+    let depth = hunt.depth.cast_signed();
+    tx.all(&FOUND, params![hunt.folder.0, hunt.pattern, depth, least, most, limit, offset]).await
+}
+
+/// How much a search finds.
+pub(crate) async fn found_count(tx: &mut Tx<'_>, hunt: &Hunt<'_>) -> Result<u64> {
+    let (least, most) = hunt.kinds();
+    let params = params![hunt.folder.0, hunt.pattern, hunt.depth.cast_signed(), least, most];
+    tx.one(&FOUND_COUNT, params).await
+}
+
+/// The files of a tree by date, the newest first.
+pub(crate) async fn recent(
+    tx: &mut Tx<'_>,
+    folder: FolderId,
+    offset: u64,
+    limit: u64,
+) -> Result<Vec<i64>> {
+    tx.all(&RECENT, params![folder.0, limit.cast_signed(), offset.cast_signed()]).await
+}
+
+/// The place of a child among its siblings.
+pub(crate) fn key(entry: &Entry) -> EntryKey {
+    let (file, label, id) = match entry {
+        Entry::Folder(folder) => (false, &folder.title, folder.id.0),
+        Entry::File(file) => (true, &file.label, file.id.0),
+    };
+    EntryKey { file, label_key: crate::name::fold(label), id }
+}
+
+/// Something that was put in the trash: the top of what went there together.
+#[derive(Clone, Debug)]
+pub struct Trashed {
+    /// The number of the file or folder.
+    pub id: i64,
+    /// Whether it is a file.
+    pub file: bool,
+    /// What it was called.
+    pub name: String,
+    /// When it went there.
+    pub at: Time,
+    /// The login of its owner.
+    pub owner: String,
+}
+
+impl FromRow for Trashed {
+    fn from_row(row: &mut Row<'_>) -> Result<Self> {
+        Ok(Trashed {
+            id: row.take()?,
+            file: row.take()?,
+            name: row.take()?,
+            at: row.take()?,
+            owner: row.take()?,
+        })
+    }
+}
+
+/// What is in the trash, of one owner or of all, the oldest first.
+pub(crate) async fn trashed(tx: &mut Tx<'_>, owner: Option<UserId>) -> Result<Vec<Trashed>> {
+    tx.all(&TRASHED, params![owner.map_or(0, |owner| owner.0)]).await
+}

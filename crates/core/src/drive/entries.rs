@@ -1,0 +1,493 @@
+//! Looking at folders: one, its children, its tree, and what happened in it.
+
+use super::Drive;
+use crate::access::{Caller, Granted, Right, Roles, above, grant, grant_folder, identify, roles};
+use crate::catalog::conn::Tx;
+use crate::catalog::entries::{self, From, Hunt, key};
+use crate::catalog::files::{self, File};
+use crate::catalog::folders::{self, Action, DEPTH_MAX, TreeSums};
+use crate::catalog::{pages, shares};
+use crate::clock::Time;
+use crate::error::{Error, Result, Thing};
+use crate::id::{FileId, FolderId, UserId};
+use crate::name::{Name, fold};
+use crate::node::{Entry, FileRef, Folder, FolderRef, Kinds, Listing, NodeRef, Seen, Window};
+use crate::share::SharedNode;
+use crate::sweep::CHANGES_DAYS;
+
+/// Entries of one part of a list, at most: a list that is longer goes on in a next part.
+const PART_MAX: u64 = 10_000;
+/// Folders of one tree that are shown, at most.
+const TREE_MAX: u64 = 100_000;
+/// Changes that are told at once, at most.
+const CHANGES_MAX: u64 = 10_000;
+
+/// What to look for in a folder's tree.
+#[derive(Clone, Debug)]
+pub struct Search {
+    /// Where.
+    pub folder: FolderRef,
+    /// Whether also in the folders below.
+    pub recursive: bool,
+    /// What the name must look like, without regard to case: `*` stands for anything, `?` for one
+    /// character; without either, it may be anywhere in the name. Empty finds all.
+    pub keyword: String,
+    /// Which kinds of entries.
+    pub kinds: Kinds,
+}
+
+/// What happened in a folder's tree.
+#[derive(Clone, Debug)]
+pub struct Changes {
+    /// In order.
+    pub items: Vec<Change>,
+    /// When the last of them happened; without any, when it was asked.
+    pub last: Time,
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// What.
+    pub action: Action,
+    /// When.
+    pub at: Time,
+    /// To what.
+    pub node: SharedNode,
+    /// That as it is now, if it still lives.
+    pub entry: Option<Seen<Entry>>,
+}
+
+impl Drive {
+    /// A folder, if the caller may see it.
+    pub async fn folder(&self, caller: &Caller, folder: FolderRef) -> Result<Seen<Folder>> {
+        let input = (caller.clone(), self.now(), folder);
+        let seen = self
+            .catalog()
+            .read(&input, |tx, (caller, now, folder)| {
+                Box::pin(async move {
+                    let folder = grant_folder(tx, caller, *now, *folder, Right::Read).await?;
+                    Ok(folder.into_seen())
+                })
+            })
+            .await?;
+        self.note_use(caller, input.1);
+        Ok(seen)
+    }
+
+    /// The folders that the caller owns, by number, behind one; the root is among them.
+    pub async fn folders(
+        &self,
+        caller: &Caller,
+        behind: FolderId,
+        limit: u64,
+    ) -> Result<Vec<Seen<Folder>>> {
+        let input = (caller.clone(), self.now(), behind, limit.min(PART_MAX));
+        self.catalog()
+            .scan(&input, |tx, (caller, now, behind, limit)| {
+                Box::pin(async move {
+                    let user = identify(tx, caller, *now).await?.id;
+                    let found = folders::of_owner(tx, user, *behind, *limit).await?;
+                    Ok(found.into_iter().map(|folder| own(folder, user)).collect())
+                })
+            })
+            .await
+    }
+
+    /// A part of a folder's children, with the folder itself.
+    pub async fn children(
+        &self,
+        caller: &Caller,
+        folder: FolderRef,
+        kinds: Kinds,
+        window: Window,
+    ) -> Result<(Seen<Folder>, Listing)> {
+        let input = (caller.clone(), self.now(), folder, kinds, window);
+        let listed = self
+            .catalog()
+            .scan(&input, |tx, (caller, now, folder, kinds, window)| {
+                Box::pin(async move {
+                    let folder = grant_folder(tx, caller, *now, *folder, Right::Read).await?;
+                    let listing = children(tx, &folder, *kinds, window).await?;
+                    Ok((folder.into_seen(), listing))
+                })
+            })
+            .await?;
+        self.note_use(caller, input.1);
+        Ok(listed)
+    }
+
+    /// The child of a folder that has a name, without regard to case, if there is one.
+    pub async fn child(
+        &self,
+        caller: &Caller,
+        folder: FolderRef,
+        name: &Name,
+    ) -> Result<(Seen<Folder>, Option<Seen<Entry>>)> {
+        let input = (caller.clone(), self.now(), folder, name.clone());
+        self.catalog()
+            .read(&input, |tx, (caller, now, folder, name)| {
+                Box::pin(async move {
+                    let folder = grant_folder(tx, caller, *now, *folder, Right::Read).await?;
+                    let found = match files::taken(tx, folder.id, &name.label()).await? {
+                        Some(taken) => Some(entry(tx, &folder, taken).await?),
+                        None => None,
+                    };
+                    Ok((folder.into_seen(), found))
+                })
+            })
+            .await
+    }
+
+    /// What a search in a folder finds, by name.
+    pub async fn search(
+        &self,
+        caller: &Caller,
+        search: Search,
+        window: Window,
+    ) -> Result<(Seen<Folder>, Listing)> {
+        let input = (caller.clone(), self.now(), search, window);
+        self.catalog()
+            .scan(&input, |tx, (caller, now, search, window)| {
+                Box::pin(async move {
+                    let folder = grant_folder(tx, caller, *now, search.folder, Right::Read).await?;
+                    let pattern = wildcards(&fold(&search.keyword))?;
+                    let hunt = Hunt {
+                        folder: folder.id,
+                        pattern: &pattern,
+                        depth: if search.recursive { DEPTH_MAX } else { 0 },
+                        kinds: search.kinds,
+                    };
+                    let total = entries::found_count(tx, &hunt).await?;
+                    let limit = window.count.unwrap_or(PART_MAX).min(PART_MAX);
+                    let ids = entries::found(tx, &hunt, window.first, limit).await?;
+                    let listing = found(tx, caller, *now, ids, (window.first, total)).await?;
+                    Ok((folder.into_seen(), listing))
+                })
+            })
+            .await
+    }
+
+    /// The files of a folder's tree by date, the newest first.
+    pub async fn recent(
+        &self,
+        caller: &Caller,
+        folder: FolderRef,
+        window: Window,
+    ) -> Result<(Seen<Folder>, Listing)> {
+        let input = (caller.clone(), self.now(), folder, window);
+        self.catalog()
+            .scan(&input, |tx, (caller, now, folder, window)| {
+                Box::pin(async move {
+                    let folder = grant_folder(tx, caller, *now, *folder, Right::Read).await?;
+                    let total = folders::sums(tx, folder.id).await?.files;
+                    let limit = window.count.unwrap_or(PART_MAX).min(PART_MAX);
+                    let ids = entries::recent(tx, folder.id, window.first, limit).await?;
+                    let ids = ids.into_iter().map(|id| (id, true)).collect();
+                    let listing = found(tx, caller, *now, ids, (window.first, total)).await?;
+                    Ok((folder.into_seen(), listing))
+                })
+            })
+            .await
+    }
+
+    /// All folders of a folder's tree, itself first, level by level.
+    pub async fn tree(&self, caller: &Caller, folder: FolderRef) -> Result<Vec<Seen<Folder>>> {
+        let input = (caller.clone(), self.now(), folder);
+        self.catalog()
+            .scan(&input, |tx, (caller, now, folder)| {
+                Box::pin(async move {
+                    let top = grant_folder(tx, caller, *now, *folder, Right::Read).await?;
+                    let tree = folders::tree(tx, top.id, TREE_MAX).await?;
+                    Ok(tree.into_iter().map(|folder| below(&top, folder)).collect())
+                })
+            })
+            .await
+    }
+
+    /// What a folder's tree holds in all.
+    pub async fn tree_sums(&self, caller: &Caller, folder: FolderRef) -> Result<TreeSums> {
+        let input = (caller.clone(), self.now(), folder);
+        self.catalog()
+            .scan(&input, |tx, (caller, now, folder)| {
+                Box::pin(async move {
+                    let folder = grant_folder(tx, caller, *now, *folder, Right::Read).await?;
+                    folders::sums(tx, folder.id).await
+                })
+            })
+            .await
+    }
+
+    /// The folders that something lies in, the topmost first, as far up as the caller may see; a
+    /// folder itself is the last of them.
+    pub async fn ancestry(&self, caller: &Caller, node: NodeRef) -> Result<Vec<Seen<Folder>>> {
+        let input = (caller.clone(), self.now(), node);
+        self.catalog()
+            .read(&input, |tx, (caller, now, node)| {
+                Box::pin(async move {
+                    let (id, owner, user) = match node {
+                        NodeRef::File(file) => {
+                            let file = grant(tx, caller, *now, *file, Right::Read).await?;
+                            (file.id.0, file.owner, file.caller())
+                        }
+                        NodeRef::Folder(folder) => {
+                            let folder =
+                                grant_folder(tx, caller, *now, *folder, Right::Read).await?;
+                            (folder.id.0, folder.owner, folder.caller())
+                        }
+                    };
+                    let mut seen = Vec::new();
+                    for folder in folders::ancestry(tx, id).await? {
+                        let roles = roles(tx, folder.id.0, owner, user, *now).await?;
+                        if owner == user || roles.here.is_some() {
+                            seen.push(seen_by(folder, user, roles));
+                        }
+                    }
+                    Ok(seen)
+                })
+            })
+            .await
+    }
+
+    /// What happened in a folder's tree since a time.
+    pub async fn changes(
+        &self,
+        caller: &Caller,
+        folder: FolderRef,
+        since: Time,
+    ) -> Result<Changes> {
+        let now = self.now();
+        if since < now.plus_seconds(-86_400 * CHANGES_DAYS) {
+            return Err(Error::WindowPassed);
+        }
+        let input = (caller.clone(), now, folder, since);
+        self.catalog()
+            .scan(&input, |tx, (caller, now, folder, since)| {
+                Box::pin(async move {
+                    let folder = grant_folder(tx, caller, *now, *folder, Right::Read).await?;
+                    let rows = folders::changes(tx, folder.id, *since, CHANGES_MAX).await?;
+                    let last = rows.last().map_or(*now, |row| row.at);
+                    let mut items = Vec::with_capacity(rows.len());
+                    for row in rows {
+                        let kind = i64::from(row.hex.is_some());
+                        let node = SharedNode::from_row(row.node, kind, row.hex)
+                            .ok_or_else(|| Error::internal("a change names no node"))?;
+                        let entry = match row.action {
+                            Action::Deleted => None,
+                            _ => see(tx, caller, *now, (row.node, kind == 1)).await?,
+                        };
+                        items.push(Change { action: row.action, at: row.at, node, entry });
+                    }
+                    Ok(Changes { items, last })
+                })
+            })
+            .await
+    }
+
+    /// What others share with the caller: each thing once, whether by name or with everyone.
+    pub async fn shared_with_me(
+        &self,
+        caller: &Caller,
+        everyone: bool,
+    ) -> Result<Vec<Seen<Entry>>> {
+        let input = (caller.clone(), self.now(), everyone);
+        self.catalog()
+            .scan(&input, |tx, (caller, now, everyone)| {
+                Box::pin(async move {
+                    let user = identify(tx, caller, *now).await?.id;
+                    let found = if *everyone {
+                        shares::with_everyone(tx).await?
+                    } else {
+                        shares::with_user(tx, user).await?
+                    };
+                    let nodes = found.into_iter().map(|share| share.node);
+                    gather(tx, caller, *now, nodes).await
+                })
+            })
+            .await
+    }
+
+    /// What the caller shares with others: each thing once.
+    pub async fn shared_by_me(&self, caller: &Caller) -> Result<Vec<Seen<Entry>>> {
+        let input = (caller.clone(), self.now());
+        self.catalog()
+            .scan(&input, |tx, (caller, now)| {
+                Box::pin(async move {
+                    let user = identify(tx, caller, *now).await?.id;
+                    let found = shares::by_sharer(tx, user).await?;
+                    let nodes = found.into_iter().map(|share| share.node);
+                    gather(tx, caller, *now, nodes).await
+                })
+            })
+            .await
+    }
+}
+
+/// A live child of a folder, which is there.
+pub(super) async fn entry(
+    tx: &mut Tx<'_>,
+    folder: &Granted<'_, Folder>,
+    (id, file): (i64, bool),
+) -> Result<Seen<Entry>> {
+    let entry = if file {
+        Entry::File(own_file(tx, FileId(id)).await?)
+    } else {
+        Entry::Folder(own_folder(tx, FolderId(id)).await?)
+    };
+    Ok(folder.child(entry))
+}
+
+/// A file that is known to be there, with whom it is shared.
+pub(super) async fn own_file(tx: &mut Tx<'_>, id: FileId) -> Result<File> {
+    let found = files::find(tx, id.into()).await?;
+    let mut file = found.ok_or_else(|| Error::internal("a file that was found is not there"))?;
+    files::load_shares(tx, &mut file).await?;
+    Ok(file)
+}
+
+/// A folder that is known to be there.
+pub(super) async fn own_folder(tx: &mut Tx<'_>, id: FolderId) -> Result<Folder> {
+    let found = folders::find(tx, id).await?;
+    found.ok_or_else(|| Error::internal("a folder that was found is not there"))
+}
+
+async fn children(
+    tx: &mut Tx<'_>,
+    folder: &Granted<'_, Folder>,
+    kinds: Kinds,
+    window: &Window,
+) -> Result<Listing> {
+    let folders_in = if kinds == Kinds::Files { 0 } else { folder.folders };
+    let files_in = if kinds == Kinds::Folders { 0 } else { folder.files };
+    // One more than is shown tells whether there is another part.
+    let limit = window.count.unwrap_or(PART_MAX).min(PART_MAX) + 1;
+    let mut found = Vec::new();
+    let begin = match &window.behind {
+        Some(key) => From::Behind(key),
+        None => From::At(window.first),
+    };
+    let in_files = matches!(&begin, From::Behind(key) if key.file);
+    if kinds != Kinds::Files && !in_files {
+        found.extend(
+            entries::folders(tx, folder.id, &begin, limit).await?.into_iter().map(Entry::Folder),
+        );
+    }
+    let left = limit - found.len() as u64;
+    if kinds != Kinds::Folders && left > 0 {
+        let begin = match begin {
+            From::Behind(key) if key.file => From::Behind(key),
+            From::Behind(_) => From::At(0),
+            From::At(first) => From::At(first.saturating_sub(folders_in)),
+        };
+        found.extend(
+            entries::files(tx, folder.id, &begin, left).await?.into_iter().map(Entry::File),
+        );
+    }
+    let next = if found.len() as u64 == limit {
+        found.pop();
+        found.last().map(key)
+    } else {
+        None
+    };
+    Ok(Listing {
+        total: folders_in + files_in,
+        entries: found.into_iter().map(|entry| folder.child(entry)).collect(),
+        next,
+        changed: Some(folder.changed),
+    })
+}
+
+/// A pattern for `like`, from a keyword with `*` and `?`.
+fn wildcards(keyword: &str) -> Result<String> {
+    if keyword.starts_with(['*', '?']) && keyword != "*" {
+        return Err(Error::invalid("keyword", "A search cannot begin with a wildcard."));
+    }
+    let anywhere = pages::pattern(keyword);
+    if !keyword.contains(['*', '?']) {
+        return Ok(anywhere);
+    }
+    let exact = anywhere[1..anywhere.len() - 1].to_owned();
+    Ok(exact.replace('*', "%").replace('?', "_"))
+}
+
+/// Things that a search found, as the caller sees them.
+async fn found(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    now: Time,
+    ids: Vec<(i64, bool)>,
+    (first, total): (u64, u64),
+) -> Result<Listing> {
+    let shown = ids.len() as u64;
+    let mut entries = Vec::with_capacity(ids.len());
+    for id in ids {
+        entries.extend(see(tx, caller, now, id).await?);
+    }
+    let more = first + shown < total && shown > 0;
+    let next = if more { entries.last().map(|entry| key(&entry.node)) } else { None };
+    Ok(Listing { total, entries, next, changed: None })
+}
+
+/// Something, if it lives and the caller may see it.
+async fn see(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    now: Time,
+    (id, file): (i64, bool),
+) -> Result<Option<Seen<Entry>>> {
+    let seen = if file {
+        let id = FileRef::Id(FileId(id));
+        grant(tx, caller, now, id, Right::Read).await.map(|file| file.into_seen().map(Entry::File))
+    } else {
+        let id = FolderRef::Id(FolderId(id));
+        let folder = grant_folder(tx, caller, now, id, Right::Read).await;
+        folder.map(|folder| folder.into_seen().map(Entry::Folder))
+    };
+    match seen {
+        Ok(seen) => Ok(Some(seen)),
+        Err(Error::NotFound(Thing::File | Thing::Folder)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+async fn gather(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    now: Time,
+    nodes: impl Iterator<Item = SharedNode>,
+) -> Result<Vec<Seen<Entry>>> {
+    let mut nodes: Vec<_> =
+        nodes.map(|node| (node.number(), matches!(node, SharedNode::File(..)))).collect();
+    nodes.sort_unstable();
+    nodes.dedup();
+    let mut seen = Vec::new();
+    for node in nodes {
+        seen.extend(see(tx, caller, now, node).await?);
+    }
+    seen.sort_by_cached_key(|entry| {
+        let key = key(&entry.node);
+        (key.file, key.label_key, key.id)
+    });
+    Ok(seen)
+}
+
+fn own(folder: Folder, user: UserId) -> Seen<Folder> {
+    seen_by(folder, user, Roles::default())
+}
+
+fn seen_by(folder: Folder, user: UserId, roles: Roles) -> Seen<Folder> {
+    let owns = folder.owner == user;
+    let above = above(owns && folder.in_root, owns, roles, folder.parent);
+    Seen { node: folder, above, role: if owns { None } else { roles.here } }
+}
+
+/// A folder of a tree whose top was granted: rights reach down, so only the top's place is special.
+fn below(top: &Granted<'_, Folder>, folder: Folder) -> Seen<Folder> {
+    let seen = top.seen_as(folder);
+    if seen.node.id == top.id {
+        return seen;
+    }
+    let (owns, roles) = (seen.role.is_none(), Roles { here: seen.role, above: seen.role });
+    let above = above(owns && seen.node.in_root, owns, roles, seen.node.parent);
+    Seen { above, ..seen }
+}

@@ -1,0 +1,325 @@
+//! Deleting: into the trash and back, and for good. A tree goes as one: everything in it is out of
+//! sight at once, and comes back at once.
+
+use super::Drive;
+use super::arrange::parent;
+use super::entries::{own_file, own_folder};
+use crate::access::{Caller, Granted, Right, grant, grant_folder};
+use crate::catalog::conn::Tx;
+use crate::catalog::entries::{self, Trashed};
+use crate::catalog::files::{self, File};
+use crate::catalog::folders::{self, Action, Child};
+use crate::catalog::{contents, trash, users};
+use crate::clock::Time;
+use crate::error::{Error, Result, Thing};
+use crate::id::{FileId, FolderId, UserId};
+use crate::name::{Name, fold};
+use crate::node::{FileRef, Folder, FolderRef};
+
+/// Files of one unit: short enough to stand in no one's way.
+const CHUNK: i64 = 200;
+
+/// How to delete a file.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DeleteFile {
+    /// For good, and not into the trash.
+    pub purge: bool,
+    /// The version that must still be the current one.
+    pub version: Option<u64>,
+}
+
+/// How to delete a folder.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DeleteFolder {
+    /// For good, and not into the trash.
+    pub purge: bool,
+    /// Only if nothing is in it.
+    pub only_if_empty: bool,
+}
+
+impl Drive {
+    /// Deletes a file.
+    pub async fn delete_file(&self, caller: &Caller, file: FileRef, how: DeleteFile) -> Result<()> {
+        let input = (caller.clone(), self.now(), file, how);
+        self.catalog()
+            .write(input, |tx, (caller, now, file, how)| {
+                Box::pin(async move {
+                    let file = grant(tx, caller, *now, *file, Right::Arrange).await?;
+                    if how.version.is_some_and(|version| version != file.version) {
+                        return Err(Error::VersionConflict(Box::new(file.into_seen())));
+                    }
+                    let at = trash_file(tx, &file, *now).await?;
+                    if how.purge { purge_file(tx, file.id, at).await } else { Ok(()) }
+                })
+            })
+            .await
+    }
+
+    /// Puts a file of the caller's in the trash.
+    pub async fn trash(&self, caller: &Caller, id: FileId) -> Result<()> {
+        let input = (caller.clone(), self.now(), id);
+        self.catalog()
+            .write(input, |tx, (caller, now, id)| {
+                Box::pin(async move {
+                    let file = grant(tx, caller, *now, (*id).into(), Right::Own).await?;
+                    trash_file(tx, &file, *now).await.map(drop)
+                })
+            })
+            .await
+    }
+
+    /// Deletes a folder with all that is in it.
+    pub async fn delete_folder(
+        &self,
+        caller: &Caller,
+        folder: FolderRef,
+        how: DeleteFolder,
+    ) -> Result<()> {
+        let input = (caller.clone(), self.now(), folder, how);
+        let id = self
+            .catalog()
+            .write(input, |tx, (caller, now, folder, how)| {
+                Box::pin(async move {
+                    let folder = grant_folder(tx, caller, *now, *folder, Right::Arrange).await?;
+                    if how.only_if_empty && folder.files + folder.folders > 0 {
+                        return Err(Error::NotEmpty);
+                    }
+                    trash_folder(tx, caller, &folder, *now).await?;
+                    if how.purge {
+                        trash::cut_off(tx, folder.id).await?;
+                    }
+                    Ok(folder.id)
+                })
+            })
+            .await?;
+        let drive = self.clone();
+        // The answer does not wait for this; what is not done here, the sweep does.
+        tokio::spawn(async move {
+            let done = if how.purge {
+                drive.take_apart(id).await.map(drop)
+            } else {
+                drive.mark_files().await.map(drop)
+            };
+            if let Err(error) = done {
+                tracing::warn!(%error, "what was deleted is left to the sweep");
+            }
+        });
+        Ok(())
+    }
+
+    /// Takes a file of the caller's out of the trash; one that is not there stays as it is. If its
+    /// folder is gone it comes back to My Files, and if its label is taken it gets a number.
+    pub async fn restore(&self, caller: &Caller, id: FileId) -> Result<File> {
+        let input = (caller.clone(), self.now(), id);
+        self.catalog()
+            .write(input, |tx, (caller, now, id)| {
+                Box::pin(async move {
+                    let file = grant(tx, caller, *now, (*id).into(), Right::Restore).await?;
+                    if file.trashed.is_some() {
+                        restore_file(tx, &file, *now).await?;
+                    }
+                    own_file(tx, *id).await
+                })
+            })
+            .await
+    }
+
+    /// What is in the trash, of one user or of all, the oldest first: for administrators.
+    pub async fn trash_list(&self, login: Option<&str>) -> Result<Vec<Trashed>> {
+        let login = login.map(fold);
+        self.catalog()
+            .scan(&login, |tx, login| {
+                Box::pin(async move {
+                    let owner = match login {
+                        None => None,
+                        Some(login) => {
+                            let found = users::by_login(tx, login).await?;
+                            Some(found.ok_or(Error::NotFound(Thing::User))?.id)
+                        }
+                    };
+                    entries::trashed(tx, owner).await
+                })
+            })
+            .await
+    }
+
+    /// Takes a file or folder out of the trash, as [`Drive::restore`] does: for administrators. What
+    /// went there with it comes back with it.
+    pub async fn restore_node(&self, id: i64) -> Result<()> {
+        // Files come back into sight with their folders, in the last unit: until then this can end
+        // anywhere and begin again.
+        loop {
+            let input = (id, self.now());
+            let more = self
+                .catalog()
+                .write(input, |tx, (id, now)| {
+                    Box::pin(async move {
+                        match trashed(tx, *id).await? {
+                            Node::File(file) => {
+                                restore_file(tx, &file, *now).await?;
+                                Ok(false)
+                            }
+                            Node::Folder(folder) => {
+                                if trash::unmark_files(tx, folder.id, CHUNK).await? {
+                                    return Ok(true);
+                                }
+                                restore_folder(tx, &folder, *now).await?;
+                                Ok(false)
+                            }
+                        }
+                    })
+                })
+                .await?;
+            if !more {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Deletes what is in the trash for good: for administrators.
+    pub async fn purge_node(&self, id: i64) -> Result<()> {
+        let folder = self
+            .catalog()
+            .write((id, self.now()), |tx, (id, now)| {
+                Box::pin(async move {
+                    match trashed(tx, *id).await? {
+                        Node::File(file) => {
+                            purge_file(tx, file.id, *now).await?;
+                            Ok(None)
+                        }
+                        Node::Folder(folder) => {
+                            trash::cut_off(tx, folder.id).await?;
+                            Ok(Some(folder.id))
+                        }
+                    }
+                })
+            })
+            .await?;
+        match folder {
+            Some(folder) => self.take_apart(folder).await.map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes a tree that is cut off apart; how many units that took.
+    pub(crate) async fn take_apart(&self, top: FolderId) -> Result<u64> {
+        for units in 1.. {
+            let left = self
+                .catalog()
+                .write((top, self.now()), |tx, (top, now)| {
+                    Box::pin(async move {
+                        let Some(gone) = trash::take_apart(tx, *top, CHUNK).await? else {
+                            return Ok(false);
+                        };
+                        for content in gone {
+                            contents::release(tx, content, *now).await?;
+                        }
+                        Ok(true)
+                    })
+                })
+                .await?;
+            if !left {
+                return Ok(units);
+            }
+        }
+        unreachable!("the numbers of units do not end before a tree does")
+    }
+
+    /// Marks the files in folders that are in the trash; how many units that took.
+    pub(crate) async fn mark_files(&self) -> Result<u64> {
+        let mut units = 0;
+        while self.catalog().write((), |tx, ()| Box::pin(trash::mark_files(tx, CHUNK))).await? {
+            units += 1;
+        }
+        Ok(units)
+    }
+}
+
+/// Puts a file in the trash; when.
+pub(super) async fn trash_file<'tx>(
+    tx: &mut Tx<'tx>,
+    file: &Granted<'tx, File>,
+    now: Time,
+) -> Result<Time> {
+    let bytes = -file.size.cast_signed();
+    let at = users::change_tree(tx, file.owner, -1, bytes, now).await?;
+    files::trash(tx, file, at).await?;
+    let hex = file.hex.to_string();
+    let child = Child { id: file.id.0, hex: Some(&hex), files: -1, folders: 0, bytes };
+    folders::child_changed(tx, file.parent, child, Action::Deleted, at).await?;
+    Ok(at)
+}
+
+/// Puts a folder in the trash, with all that is in it.
+async fn trash_folder<'tx>(
+    tx: &mut Tx<'tx>,
+    caller: &Caller,
+    folder: &Granted<'tx, Folder>,
+    now: Time,
+) -> Result<()> {
+    let above = folder.parent.ok_or(Error::Forbidden)?;
+    let above = parent(tx, caller, now, above).await?;
+    let sums = folders::sums(tx, folder.id).await?;
+    let (files, bytes) = (sums.files.cast_signed(), sums.bytes.cast_signed());
+    let at = users::change_tree(tx, folder.owner, -files, -bytes, now).await?;
+    trash::mark_tree(tx, folder.id, at).await?;
+    let child = Child { id: folder.id.0, hex: None, files: 0, folders: -1, bytes: 0 };
+    folders::child_changed(tx, above.id, child, Action::Deleted, at).await
+}
+
+/// Removes a file for good.
+pub(crate) async fn purge_file(tx: &mut Tx<'_>, file: FileId, at: Time) -> Result<()> {
+    for content in files::purge(tx, file).await? {
+        contents::release(tx, content, at).await?;
+    }
+    Ok(())
+}
+
+/// The folder that something comes back to: where it was, if that lives, else its owner's root.
+async fn way_back(tx: &mut Tx<'_>, owner: UserId, was: FolderId) -> Result<FolderId> {
+    let there = folders::find(tx, was).await?;
+    match there.filter(|folder| folder.trashed.is_none() && folder.owner == owner) {
+        Some(folder) => Ok(folder.id),
+        None => users::home(tx, owner).await,
+    }
+}
+
+async fn restore_file(tx: &mut Tx<'_>, file: &File, now: Time) -> Result<()> {
+    let bytes = file.size.cast_signed();
+    let at = users::change_tree(tx, file.owner, 1, bytes, now).await?;
+    let folder = way_back(tx, file.owner, file.parent).await?;
+    let wanted = Name::parse(&file.name)?.label();
+    let label = files::free_label(tx, folder, &wanted).await?;
+    trash::put_back(tx, file.id.0, folder, &label).await?;
+    let hex = file.hex.to_string();
+    let child = Child { id: file.id.0, hex: Some(&hex), files: 1, folders: 0, bytes };
+    folders::child_changed(tx, folder, child, Action::Added, at).await
+}
+
+async fn restore_folder(tx: &mut Tx<'_>, folder: &Folder, now: Time) -> Result<()> {
+    let was = folder.parent.ok_or(Error::NotFound(Thing::Folder))?;
+    let to = way_back(tx, folder.owner, was).await?;
+    let wanted = Name::parse(&folder.title)?.label();
+    let label = files::free_label(tx, to, &wanted).await?;
+    trash::put_back(tx, folder.id.0, to, &label).await?;
+    trash::unmark_folders(tx, folder.id).await?;
+    let sums = folders::sums(tx, folder.id).await?;
+    let (files, bytes) = (sums.files.cast_signed(), sums.bytes.cast_signed());
+    let at = users::change_tree(tx, folder.owner, files, bytes, now).await?;
+    let child = Child { id: folder.id.0, hex: None, files: 0, folders: 1, bytes: 0 };
+    folders::child_changed(tx, to, child, Action::Added, at).await
+}
+
+enum Node {
+    File(Box<File>),
+    Folder(Folder),
+}
+
+/// The top of something that is in the trash.
+async fn trashed(tx: &mut Tx<'_>, id: i64) -> Result<Node> {
+    match trash::top_is_file(tx, id).await? {
+        Some(true) => Ok(Node::File(Box::new(own_file(tx, FileId(id)).await?))),
+        Some(false) => Ok(Node::Folder(own_folder(tx, FolderId(id)).await?)),
+        None => Err(Error::NotFound(Thing::File)),
+    }
+}
