@@ -99,24 +99,48 @@ fn every_meaning_of_the_domain_is_answered_by_name() {
     }
 }
 
+/// What stands in backticks in a dialect's rows: handlers, `files::show`, and modules of tests, `files`.
+fn named(dialect: &str) -> Vec<String> {
+    let page = root().join(format!("docs/protocols/{dialect}.md"));
+    let page = fs::read_to_string(page).unwrap();
+    let begin = format!("{dialect}::");
+    let rows = page.lines().filter(|line| line.starts_with('|'));
+    let names = rows.flat_map(|row| row.split('`')).filter_map(|cell| cell.strip_prefix(&*begin));
+    names.map(str::to_owned).collect()
+}
+
 #[test]
 fn what_the_protocol_pages_name_exists() {
-    let page = fs::read_to_string(root().join("docs/protocols/rescale.md")).unwrap();
-    let rows: Vec<&str> = page.lines().filter(|line| line.contains("`rescale::")).collect();
-    assert_eq!(rows.len(), 9);
-    for name in
-        rows.iter().flat_map(|row| row.split('`')).filter(|cell| cell.starts_with("rescale::"))
-    {
-        let parts: Vec<&str> = name.split("::").collect();
-        let (folder, module) = match parts[..] {
-            [_, module] => ("crates/server/tests/it", module),
-            [_, module, _] => ("crates/server/src", module),
-            _ => panic!("{name}"),
-        };
-        let file = root().join(folder).join(format!("rescale/{module}.rs"));
-        let text = fs::read_to_string(&file).unwrap_or_default();
-        let item = parts.get(2).map_or("#[tokio::test".into(), |item| format!("async fn {item}("));
-        assert!(text.contains(&item), "{name}: no `{item}` in {}", file.display());
+    for dialect in ["rescale", "filr"] {
+        for name in named(dialect) {
+            let (folder, module, item) = match name.split_once("::") {
+                None => ("crates/server/tests/it", &*name, "#[tokio::test".into()),
+                Some((module, item)) => ("crates/server/src", module, format!("async fn {item}(")),
+            };
+            let file = root().join(folder).join(format!("{dialect}/{module}.rs"));
+            let text = fs::read_to_string(&file).unwrap_or_default();
+            assert!(text.contains(&item), "{name}: no `{item}` in {}", file.display());
+        }
+    }
+}
+
+#[test]
+fn every_handler_stands_in_its_protocol_page() {
+    for (dialect, fewest) in [("rescale", 9), ("filr", 50)] {
+        let named = named(dialect);
+        let routes = root().join(format!("crates/server/src/{dialect}.rs"));
+        let routes = fs::read_to_string(routes).unwrap();
+        let handlers: Vec<&str> = code(&routes)
+            .flat_map(|line| line.split(['(', ')']))
+            .filter(|word| {
+                let parts: Vec<&str> = word.split("::").collect();
+                parts.len() == 2 && word.bytes().all(|b| matches!(b, b'a'..=b'z' | b'_' | b':'))
+            })
+            .collect();
+        assert!(handlers.len() >= fewest, "{handlers:?}");
+        for handler in handlers {
+            assert!(named.iter().any(|name| name == handler), "no row names {dialect}::{handler}");
+        }
     }
 }
 
