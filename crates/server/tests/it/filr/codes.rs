@@ -206,6 +206,20 @@ async fn a_connection_that_breaks_stores_nothing() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_body_that_stalls_is_given_up() {
+    let place = Place::new().await;
+    let before = place.ann.world.stored();
+    let begun = stream::iter([Ok::<_, Infallible>(Bytes::from(bytes(600_000)))]);
+    let body = Body::from_stream(stream::StreamExt::chain(begun, stream::pending()));
+    let path = place.file("?force_overwrite=true");
+    let request = place.ann.request(Method::POST, &path).body("application/octet-stream", body);
+    let answer = place.ann.send(request).await;
+    assert!(answer.expect(408)["message"].is_string());
+    assert_eq!(place.ann.world.stored(), before);
+    assert_eq!(place.ann.content(&place.a).await, b"content");
+}
+
 #[tokio::test]
 async fn folders_do_not_lie_in_themselves() {
     let place = Place::new().await;

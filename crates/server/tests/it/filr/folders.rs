@@ -265,6 +265,28 @@ async fn children_come_in_pages_folders_first() {
 }
 
 #[tokio::test]
+async fn a_page_goes_on_where_the_one_before_ended() {
+    let ann = Filr::new().await;
+    let mut files = Vec::new();
+    for name in ["b", "d", "f", "h", "j"] {
+        files.push(ann.file(MY_FILES, name, b"x").await);
+    }
+    let first = ann.get("/self/my_files/library_files?count=2").await.expect(200);
+    assert_eq!(names(first["items"].as_array().unwrap()), ["b", "d"]);
+    // Whatever comes and goes before it, nothing is shown twice and nothing is left out.
+    assert_eq!(ann.delete(&format!("/files/{}", text(&files[0]["id"]))).await.status, 204);
+    assert_eq!(ann.delete(&format!("/files/{}", text(&files[1]["id"]))).await.status, 204);
+    let second = ann.get(first["next"].as_str().unwrap()).await.expect(200);
+    assert_eq!(names(second["items"].as_array().unwrap()), ["f", "h"]);
+    for name in ["a", "c", "e"] {
+        ann.file(MY_FILES, name, b"x").await;
+    }
+    let third = ann.get(second["next"].as_str().unwrap()).await.expect(200);
+    assert_eq!(names(third["items"].as_array().unwrap()), ["j"]);
+    assert!(third["next"].is_null());
+}
+
+#[tokio::test]
 async fn odd_pages_are_pages_all_the_same() {
     let ann = Filr::new().await;
     for n in 0..5 {

@@ -343,7 +343,10 @@ async fn a_share_looks_as_it_should() {
     assert_eq!(share["recipient"]["type"], "user");
     assert_eq!(share["recipient"]["href"], format!("/users/{}", bob.person.id));
     assert_eq!(share["sharing_date"], "2026-01-02T03:04:05Z");
-    assert_eq!(share["expiration"], "2026-01-05T03:04:05Z");
+    assert_eq!(
+        (&share["expiration"], &share["days_to_expire"]),
+        (&json!("2026-01-05T03:04:05Z"), &json!(3))
+    );
     assert_eq!(
         share["access"],
         json!({"role": "VIEWER", "sharing": {"internal": true, "external": false, "public": false,
