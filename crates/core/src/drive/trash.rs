@@ -116,6 +116,7 @@ impl Drive {
                 Box::pin(async move {
                     let file = grant(tx, caller, *now, (*id).into(), Right::Restore).await?;
                     if file.trashed.is_some() {
+                        refuse_cut_off(tx, id.0).await?;
                         restore_file(tx, &file, *now).await?;
                     }
                     own_file(tx, *id).await
@@ -287,6 +288,10 @@ async fn way_back(tx: &mut Tx<'_>, owner: UserId, was: FolderId) -> Result<Folde
 async fn restore_file(tx: &mut Tx<'_>, file: &File, now: Time) -> Result<()> {
     let bytes = file.size.cast_signed();
     let at = users::change_tree(tx, file.owner, 1, bytes, now).await?;
+    if trash::top_is_file(tx, file.id.0).await?.is_none() {
+        // It went with its folder, which counts it for the day when it comes back itself.
+        folders::children_added(tx, file.parent, (-1, 0, -bytes)).await?;
+    }
     let folder = way_back(tx, file.owner, file.parent).await?;
     let wanted = Name::parse(&file.name)?.label();
     let label = files::free_label(tx, folder, &wanted).await?;
@@ -317,9 +322,21 @@ enum Node {
 
 /// The top of something that is in the trash.
 async fn trashed(tx: &mut Tx<'_>, id: i64) -> Result<Node> {
-    match trash::top_is_file(tx, id).await? {
-        Some(true) => Ok(Node::File(Box::new(own_file(tx, FileId(id)).await?))),
-        Some(false) => Ok(Node::Folder(own_folder(tx, FolderId(id)).await?)),
-        None => Err(Error::NotFound(Thing::File)),
+    let file = trash::top_is_file(tx, id).await?.ok_or(Error::NotFound(Thing::File))?;
+    refuse_cut_off(tx, id).await?;
+    Ok(if file {
+        Node::File(Box::new(own_file(tx, FileId(id)).await?))
+    } else {
+        Node::Folder(own_folder(tx, FolderId(id)).await?)
+    })
+}
+
+/// What lies in a tree that goes for good, or that is not yet attached, stays there: parts of it may
+/// be gone, and nothing below its top is counted.
+async fn refuse_cut_off(tx: &mut Tx<'_>, node: i64) -> Result<()> {
+    let above = folders::ancestry(tx, node).await?;
+    if above.first().is_some_and(|top| top.trashed.is_some()) {
+        return Err(Error::NotFound(Thing::File));
     }
+    Ok(())
 }

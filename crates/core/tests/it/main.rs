@@ -6,6 +6,7 @@ mod leases;
 mod model;
 mod pages;
 mod ranges;
+mod rights;
 mod sweep;
 mod verify;
 mod world;

@@ -1,0 +1,122 @@
+//! Rights that must end, totals that must stay true, and operations that cross each other.
+
+use crate::world::{World, end};
+use bindery_core::{
+    Caller, DeleteFolder, Error, File, FileId, Folder, FolderRef, Kinds, Name, OnTaken,
+    SweepSettings, Target, Window,
+};
+use std::future::Future;
+use std::pin::Pin;
+use std::task::Poll;
+
+fn name(text: &str) -> Name {
+    Name::parse(text).unwrap()
+}
+
+impl World {
+    async fn mkdir(&self, caller: &Caller, folder: impl Into<FolderRef>, title: &str) -> Folder {
+        self.drive.create_folder(caller, folder.into(), &name(title)).await.unwrap().node
+    }
+
+    async fn put_in(&self, caller: &Caller, folder: &Folder, title: &str) -> File {
+        let target = Target::Folder {
+            folder: folder.id.into(),
+            name: Some(name(title)),
+            on_taken: OnTaken::Refuse,
+        };
+        let mut upload = self.drive.upload(caller, target).await.unwrap();
+        upload.write(title.as_bytes().to_vec().into()).await.unwrap();
+        upload.finish(end(title)).await.unwrap().node
+    }
+
+    /// Files and bytes of a user, as kept and as counted.
+    async fn totals_are(&self, caller: &Caller, files: u64, bytes: u64) {
+        let account = self.drive.account(caller).await.unwrap();
+        assert_eq!((account.files, account.bytes), (files, bytes));
+        let sums = self.drive.tree_sums(caller, FolderRef::Home).await.unwrap();
+        assert_eq!((sums.files, sums.bytes), (files, bytes));
+        let mut found = 0;
+        for folder in self.drive.tree(caller, FolderRef::Home).await.unwrap() {
+            let window = Window { first: 0, count: None, behind: None };
+            let list = self.drive.children(caller, folder.id.into(), Kinds::Files, window).await;
+            let list = list.unwrap().1;
+            assert_eq!(list.total, list.entries.len() as u64);
+            found += list.total;
+        }
+        assert_eq!(found, files);
+    }
+}
+
+/// Begins something, so that its first unit is queued; units that are asked for next come behind it.
+async fn begin<T>(future: &mut Pin<Box<impl Future<Output = T>>>) {
+    std::future::poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Pending => Poll::Ready(()),
+        Poll::Ready(_) => panic!("it was done at once"),
+    })
+    .await;
+}
+
+const TRASH: DeleteFolder = DeleteFolder { purge: false, only_if_empty: false };
+
+#[tokio::test]
+async fn a_file_that_comes_back_without_its_folder_is_counted_once() {
+    let world = World::new().await;
+    let World { drive, caller: ann, .. } = &world;
+    let folder = world.mkdir(ann, FolderRef::Home, "folder").await;
+    let file = world.put_in(ann, &folder, "one").await;
+    world.put_in(ann, &folder, "two").await;
+    drive.delete_folder(ann, folder.id.into(), TRASH).await.unwrap();
+    drive.restore(ann, file.id).await.unwrap();
+    world.totals_are(ann, 1, 3).await;
+    drive.restore_node(folder.id.0).await.unwrap();
+    world.totals_are(ann, 2, 6).await;
+}
+
+/// A folder "source" with a folder "sub" and a file in it.
+async fn source(world: &World) -> (Folder, Folder) {
+    let source = world.mkdir(&world.caller, FolderRef::Home, "source").await;
+    let sub = world.mkdir(&world.caller, source.id, "sub").await;
+    world.put_in(&world.caller, &sub, "file").await;
+    (source, sub)
+}
+
+#[tokio::test]
+async fn a_file_of_a_copy_that_is_being_made_cannot_be_restored() {
+    let world = World::new().await;
+    let World { drive, caller: ann, .. } = &world;
+    let (source, _) = source(&world).await;
+    let wanted = name("copy");
+    let mut copy = Box::pin(drive.copy_folder(ann, source.id.into(), FolderRef::Home, &wanted));
+    let made = loop {
+        begin(&mut copy).await;
+        // Comes behind the unit that was begun.
+        drive.sweep(SweepSettings::default()).await.unwrap();
+        let last = "select id, kind from nodes order by id desc limit 1";
+        let last = world.catalog().query_row(last, [], |row| Ok((row.get(0)?, row.get(1)?)));
+        if let (id, 1) = last.unwrap()
+            && id > source.id.0 + 2
+        {
+            break FileId(id);
+        }
+    };
+    let restored = drive.restore(ann, made).await;
+    assert!(matches!(restored, Err(Error::NotFound(_))), "{restored:?}");
+    copy.await.unwrap();
+    world.totals_are(ann, 2, 8).await;
+}
+
+#[tokio::test]
+async fn what_was_deleted_for_good_does_not_come_back() {
+    let world = World::new().await;
+    let World { drive, caller: ann, .. } = &world;
+    let folder = world.mkdir(ann, FolderRef::Home, "folder").await;
+    let inner = world.mkdir(ann, folder.id, "inner").await;
+    let file = world.put_in(ann, &folder, "file").await;
+    drive.delete_folder(ann, inner.id.into(), TRASH).await.unwrap();
+    let purge = DeleteFolder { purge: true, only_if_empty: false };
+    drive.delete_folder(ann, folder.id.into(), purge).await.unwrap();
+    let restored = drive.restore_node(inner.id.0).await;
+    assert!(matches!(restored, Err(Error::NotFound(_))), "{restored:?}");
+    let restored = drive.restore(ann, file.id).await;
+    assert!(matches!(restored, Err(Error::NotFound(_))), "{restored:?}");
+}
