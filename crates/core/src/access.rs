@@ -175,6 +175,9 @@ pub(crate) async fn grant<'tx>(
     Ok(granted(file, above, (owns, roles), user))
 }
 
+/// Who shows a link: it gives none of its sharer's rights.
+const NOBODY: UserId = UserId(0);
+
 /// A link shows one file to whoever has it, and nothing else.
 async fn grant_linked<'tx>(
     tx: &mut Tx<'tx>,
@@ -184,7 +187,7 @@ async fn grant_linked<'tx>(
     right: Right,
 ) -> Result<Granted<'tx, File>> {
     const GONE: Error = Error::NotFound(Thing::File);
-    let (node, sharer) = shares::by_link(tx, hash, now).await?.ok_or(GONE)?;
+    let node = shares::by_link(tx, hash, now).await?.ok_or(GONE)?;
     let file = files::find(tx, file).await?.ok_or(GONE)?;
     if file.id.0 != node || file.trashed.is_some() {
         return Err(GONE);
@@ -193,7 +196,7 @@ async fn grant_linked<'tx>(
         return Err(Error::Forbidden);
     }
     let roles = Roles { here: Some(Role::Viewer), above: None };
-    Ok(granted(file, Above::Shared, (false, roles), sharer))
+    Ok(granted(file, Above::Shared, (false, roles), NOBODY))
 }
 
 /// The one gate to a folder, by the rules of [`grant`]. A user's root stays where and what it is.

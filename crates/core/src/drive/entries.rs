@@ -225,6 +225,7 @@ impl Drive {
         self.catalog()
             .read(&input, |tx, (caller, now, node)| {
                 Box::pin(async move {
+                    identify(tx, caller, *now).await?;
                     let (id, owner, user) = match node {
                         NodeRef::File(file) => {
                             let file = grant(tx, caller, *now, *file, Right::Read).await?;

@@ -219,7 +219,7 @@ impl Drive {
                     let crate::access::Credential::Link(hash) = &caller.0 else {
                         return Err(GONE);
                     };
-                    let (node, _) = shares::by_link(tx, hash, *now).await?.ok_or(GONE)?;
+                    let node = shares::by_link(tx, hash, *now).await?.ok_or(GONE)?;
                     let file = FileRef::Id(crate::id::FileId(node));
                     Ok(grant(tx, caller, *now, file, Right::Read).await?.into_seen())
                 })
@@ -251,6 +251,8 @@ struct Visible {
 }
 
 async fn visible(tx: &mut Tx<'_>, caller: &Caller, now: Time, node: NodeRef) -> Result<Visible> {
+    // Who shows a link sees its file, and has nothing to do with its shares.
+    identify(tx, caller, now).await?;
     match node {
         NodeRef::File(file) => {
             let file = grant(tx, caller, now, file, Right::Read).await?;

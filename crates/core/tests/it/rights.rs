@@ -1,9 +1,9 @@
 //! Rights that must end, totals that must stay true, and operations that cross each other.
 
-use crate::world::{World, end};
+use crate::world::{World, end, person};
 use bindery_core::{
-    Caller, DeleteFolder, Error, File, FileId, Folder, FolderRef, Kinds, Name, OnTaken,
-    SweepSettings, Target, Window,
+    Caller, DeleteFolder, Error, File, FileId, Folder, FolderRef, Kinds, Name, NewRecipient,
+    NodeRef, OnTaken, Role, Sharing, SweepSettings, Target, Terms, UserId, Window,
 };
 use std::future::Future;
 use std::pin::Pin;
@@ -11,6 +11,14 @@ use std::task::Poll;
 
 fn name(text: &str) -> Name {
     Name::parse(text).unwrap()
+}
+
+fn terms(role: Role, sharing: Sharing) -> Terms {
+    Terms { role, sharing, comment: String::new(), expires: None }
+}
+
+fn this(file: &File) -> NodeRef {
+    NodeRef::File(file.id.into())
 }
 
 impl World {
@@ -27,6 +35,10 @@ impl World {
         let mut upload = self.drive.upload(caller, target).await.unwrap();
         upload.write(title.as_bytes().to_vec().into()).await.unwrap();
         upload.finish(end(title)).await.unwrap().node
+    }
+
+    async fn id(&self, caller: &Caller) -> UserId {
+        self.drive.identify(caller).await.unwrap().id
     }
 
     /// Files and bytes of a user, as kept and as counted.
@@ -70,6 +82,26 @@ async fn a_file_that_comes_back_without_its_folder_is_counted_once() {
     world.totals_are(ann, 1, 3).await;
     drive.restore_node(folder.id.0).await.unwrap();
     world.totals_are(ann, 2, 6).await;
+}
+
+#[tokio::test]
+async fn a_link_shares_nothing_on_and_tells_nothing_else() {
+    let world = World::new().await;
+    let World { drive, caller: ann, .. } = &world;
+    let bob = person(drive, "bob").await;
+    let folder = world.mkdir(ann, FolderRef::Home, "folder").await;
+    let file = world.put_in(ann, &folder, "file").await;
+    let plain = terms(Role::Viewer, Sharing::default());
+    let link = drive.share(ann, this(&file), NewRecipient::Link, plain.clone()).await.unwrap();
+    let guest = Caller::with_link(&link.link.unwrap());
+    assert_eq!(drive.linked(&guest).await.unwrap().id, file.id);
+    let to = NewRecipient::User(world.id(&bob).await);
+    let shared = drive.share(&guest, this(&file), to, terms(Role::Editor, Sharing::all())).await;
+    assert!(matches!(shared, Err(Error::Unauthenticated)), "{shared:?}");
+    let listed = drive.shares(&guest, this(&file)).await;
+    assert!(matches!(listed, Err(Error::Unauthenticated)), "{listed:?}");
+    let above = drive.ancestry(&guest, this(&file)).await;
+    assert!(matches!(above, Err(Error::Unauthenticated)), "{above:?}");
 }
 
 /// A folder "source" with a folder "sub" and a file in it.
