@@ -102,15 +102,21 @@ impl Sharing {
         Sharing::from_bits(self.bits() & other.bits())
     }
 
-    /// Whether it permits sharing on with such a recipient.
-    pub(crate) fn permits(self, recipient: &NewRecipient) -> bool {
-        self.grant_reshare
-            && match recipient {
-                NewRecipient::User(_) => true,
-                NewRecipient::External(_) => self.external,
-                NewRecipient::Everyone => self.public,
-                NewRecipient::Link => self.public_link,
-            }
+    /// What must be permitted to share on with a kind of recipient, by the catalog's number.
+    pub(crate) fn needed_for(kind: i64) -> Self {
+        Sharing {
+            internal: false,
+            external: kind == 1,
+            public: kind == 2,
+            public_link: kind == 3,
+            grant_reshare: true,
+        }
+    }
+
+    /// Whether it permits sharing on with a kind of recipient.
+    pub(crate) fn permits(self, kind: i64) -> bool {
+        let needed = Sharing::needed_for(kind);
+        needed.within(self) == needed
     }
 }
 
@@ -154,6 +160,18 @@ pub enum NewRecipient {
     Everyone,
     /// Whoever has the link, which is made.
     Link,
+}
+
+impl NewRecipient {
+    /// The catalog's number of its kind.
+    pub(crate) fn kind(&self) -> i64 {
+        match self {
+            NewRecipient::User(_) => 0,
+            NewRecipient::External(_) => 1,
+            NewRecipient::Everyone => 2,
+            NewRecipient::Link => 3,
+        }
+    }
 }
 
 /// What a share is to give.

@@ -42,15 +42,20 @@ statements! {
         where link_hash = $1 and (expires is null or expires > $2)";
     SHARE_VIA = concat!(up!(), "select s.id from up cross join shares s \
         where s.node = up.id and (s.user_id = $2 or s.kind = 2) and (s.expires is null or s.expires > $3) \
-        and s.sharing >= 16 and s.role >= $4 \
-        order by case when s.expires is null then 0 else 1 end, s.expires desc, s.role desc, s.id limit 1");
+        and (s.sharing & $5) = $5 and s.role >= $4 \
+        order by case when s.expires is null then 0 else 1 end, s.expires desc, s.role desc, s.id");
+    SHARE_HANGS_ON = "with recursive up (id, via) as (\
+            select s.id, s.via from shares s where s.id = $1 \
+            union all select s.id, s.via from up cross join shares s where s.id = up.via) \
+        select 1 from up where id = $2";
+    SHARE_HANG = "update shares set via = $2 where id = $1";
     SHARE_SAME = "select id from shares where node = $1 and sharer = $2 and kind = $3 \
         and (user_id = $4 or email_key = $5 or kind >= 2)";
     SHARE_INSERT = "insert into shares (node, sharer, kind, user_id, email, email_key, role, sharing, \
         via, comment, created, expires, link_hash, link_master_key, link_wrapped) \
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) returning id";
     SHARE_UPDATE = "update shares set role = $2, sharing = $3, comment = $4, expires = $5 where id = $1";
-    SHARES_BELOW = "select id, role, sharing, expires from shares where via = $1";
+    SHARES_BELOW = "select id, kind, role, sharing, expires from shares where via = $1";
     SHARE_DELETE = "delete from shares where id = $1";
     SHARE_CLEAR = "delete from shares where node = $1";
     SHARES_CLEAR_TREE = concat!(down!(), "delete from shares where node in (select id from down) \
@@ -164,19 +169,28 @@ pub(crate) async fn all(tx: &mut Tx<'_>, behind: ShareId, limit: u64) -> Result<
     tx.all(&SHARES_ALL, params![behind.0, limit.cast_signed()]).await
 }
 
-/// The share by which a user may share a node on with `role`, the one that lasts longest.
-pub(crate) async fn via(
+/// The shares by which a user may share a node on with `role` and a kind of recipient, the one that
+/// lasts longest first.
+pub(crate) async fn vias(
     tx: &mut Tx<'_>,
     node: i64,
     user: UserId,
-    role: Role,
+    (role, kind): (Role, i64),
     now: Time,
-) -> Result<Option<Share>> {
-    let via: Option<i64> = tx.opt(&SHARE_VIA, params![node, user.0, now, role as i64]).await?;
-    match via {
-        Some(id) => find(tx, ShareId(id)).await,
-        None => Ok(None),
-    }
+) -> Result<Vec<ShareId>> {
+    let needed = Sharing::needed_for(kind).bits();
+    let ids: Vec<i64> = tx.all(&SHARE_VIA, params![node, user.0, now, role as i64, needed]).await?;
+    Ok(ids.into_iter().map(ShareId).collect())
+}
+
+/// Whether a share is `other`, or hangs on it.
+pub(crate) async fn hangs_on(tx: &mut Tx<'_>, share: ShareId, other: ShareId) -> Result<bool> {
+    Ok(tx.opt::<i64>(&SHARE_HANGS_ON, params![share.0, other.0]).await?.is_some())
+}
+
+/// Hangs a share on the one that permits it now, which must not hang on it.
+pub(crate) async fn hang(tx: &mut Tx<'_>, share: ShareId, via: Option<ShareId>) -> Result<()> {
+    tx.exec(&SHARE_HANG, params![share.0, via.map(|via| via.0)]).await.map(drop)
 }
 
 /// A share to be made.
@@ -243,8 +257,8 @@ pub(crate) async fn update(
     let mut above = vec![(id, role, sharing, expires)];
     while let Some((id, role, sharing, expires)) = above.pop() {
         let below: Vec<Below> = tx.all(&SHARES_BELOW, params![id.0]).await?;
-        for Below(share, its_role, its_sharing, its_expiry) in below {
-            if !sharing.grant_reshare {
+        for Below(share, kind, its_role, its_sharing, its_expiry) in below {
+            if !sharing.permits(kind) {
                 delete(tx, share).await?;
                 continue;
             }
@@ -260,13 +274,13 @@ pub(crate) async fn update(
     Ok(())
 }
 
-struct Below(ShareId, Role, Sharing, Option<Time>);
+struct Below(ShareId, i64, Role, Sharing, Option<Time>);
 
 impl FromRow for Below {
     fn from_row(row: &mut Row<'_>) -> Result<Self> {
-        let id = ShareId(row.take()?);
+        let (id, kind) = (ShareId(row.take()?), row.take()?);
         let role = Role::from_number(row.take()?).unwrap_or(Role::Viewer);
-        Ok(Below(id, role, Sharing::from_bits(row.take()?), row.take()?))
+        Ok(Below(id, kind, role, Sharing::from_bits(row.take()?), row.take()?))
     }
 }
 

@@ -311,46 +311,46 @@ async fn share(
     (secret, keys): (&DataKey, &Keyring),
     now: Time,
 ) -> Result<Share> {
-    let mut terms = terms.clone();
     check_role(&node.node, terms.role)?;
     if node.is_root {
         return Err(Error::Forbidden);
     }
-    let via = if node.owner == node.user {
-        None
+    let (kind, owns) = (recipient.kind(), node.owner == node.user);
+    let vias = if owns {
+        Vec::new()
     } else {
-        let via = shares::via(tx, node.id, node.user, terms.role, now).await?;
-        let via = via.filter(|via| via.sharing.permits(recipient)).ok_or(Error::Forbidden)?;
-        limit(&mut terms, &via);
-        Some(via.id)
+        shares::vias(tx, node.id, node.user, (terms.role, kind), now).await?
     };
+    if !owns && vias.is_empty() {
+        return Err(Error::Forbidden);
+    }
     let at = users::change_tree(tx, node.owner, 0, 0, now).await?;
     let hash = hash_secret(&secret_text(secret));
     let wrapped = keys.wrap(&link_context(&hash), secret);
     let (mut email, mut email_key) = (None, None);
-    let (kind, user) = match recipient {
+    let user = match recipient {
         NewRecipient::User(user) => {
             let found = users::by_id(tx, *user).await?.filter(|user| !user.disabled);
             let found = found.ok_or(Error::NotFound(Thing::User))?.id;
             if found == node.owner || found == node.user {
                 return Err(Error::invalid("recipient", "This user has it already."));
             }
-            (0, Some(found))
+            Some(found)
         }
         NewRecipient::External(address) => {
             let address = check_email(address)?;
             let key = fold(&address);
             let user = users::id_by_email(tx, &key).await?;
             (email, email_key) = (Some(address), Some(key));
-            (1, user)
+            user
         }
-        NewRecipient::Everyone => (2, None),
+        NewRecipient::Everyone => None,
         NewRecipient::Link if matches!(node.node, SharedNode::Folder(_)) => {
             return Err(Error::invalid("recipient", "A link is to a file, not to a folder."));
         }
-        NewRecipient::Link => (3, None),
+        NewRecipient::Link => None,
     };
-    let row = ShareRow {
+    let mut row = ShareRow {
         node: node.id,
         sharer: node.user,
         kind,
@@ -359,21 +359,44 @@ async fn share(
         email_key: email_key.as_deref(),
         role: terms.role,
         sharing: terms.sharing,
-        via,
+        via: None,
         comment: &terms.comment,
         created: at,
         expires: terms.expires,
         link: (kind == 3).then_some((&hash, keys.active(), &wrapped)),
     };
-    let id = match shares::same(tx, &row).await? {
+    let same = shares::same(tx, &row).await?;
+    if !owns {
+        let (via, mut terms) = (free_via(tx, vias, same).await?, terms.clone());
+        limit(&mut terms, &via);
+        row.via = Some(via.id);
+        (row.role, row.sharing, row.expires) = (terms.role, terms.sharing, terms.expires);
+    }
+    let id = match same {
         Some(id) => {
-            let given = (terms.role, terms.sharing);
-            shares::update(tx, id, given, &terms.comment, terms.expires).await?;
+            shares::hang(tx, id, row.via).await?;
+            let given = (row.role, row.sharing);
+            shares::update(tx, id, given, row.comment, row.expires).await?;
             id
         }
         None => shares::insert(tx, &row).await?,
     };
     shares::find(tx, id).await?.ok_or(GONE)
+}
+
+/// The first of the shares that permit sharing on which does not itself come from the share that is
+/// given again.
+async fn free_via(tx: &mut Tx<'_>, vias: Vec<ShareId>, same: Option<ShareId>) -> Result<Share> {
+    for via in vias {
+        let circle = match same {
+            Some(same) => shares::hangs_on(tx, via, same).await?,
+            None => false,
+        };
+        if !circle {
+            return shares::find(tx, via).await?.ok_or(GONE);
+        }
+    }
+    Err(Error::Forbidden)
 }
 
 /// Who shares on gives no more than the share that permits it, and for no longer.

@@ -3,7 +3,8 @@
 use crate::world::{World, end, person};
 use bindery_core::{
     Caller, DeleteFolder, Error, File, FileId, Folder, FolderRef, Kinds, Name, NewRecipient,
-    NodeRef, OnTaken, Role, Sharing, SweepSettings, Target, Terms, UserId, Window,
+    NodeRef, OnTaken, Recipient, Role, Share, Sharing, SweepSettings, Target, Terms, UserId,
+    Window,
 };
 use std::future::Future;
 use std::pin::Pin;
@@ -15,6 +16,10 @@ fn name(text: &str) -> Name {
 
 fn terms(role: Role, sharing: Sharing) -> Terms {
     Terms { role, sharing, comment: String::new(), expires: None }
+}
+
+fn here(folder: &Folder) -> NodeRef {
+    NodeRef::Folder(folder.id.into())
 }
 
 fn this(file: &File) -> NodeRef {
@@ -41,6 +46,11 @@ impl World {
         self.drive.identify(caller).await.unwrap().id
     }
 
+    async fn give(&self, by: &Caller, node: NodeRef, to: &Caller, terms: Terms) -> Share {
+        let to = NewRecipient::User(self.id(to).await);
+        self.drive.share(by, node, to, terms).await.unwrap()
+    }
+
     /// Files and bytes of a user, as kept and as counted.
     async fn totals_are(&self, caller: &Caller, files: u64, bytes: u64) {
         let account = self.drive.account(caller).await.unwrap();
@@ -56,6 +66,14 @@ impl World {
             found += list.total;
         }
         assert_eq!(found, files);
+    }
+
+    async fn sees(&self, caller: &Caller, node: NodeRef) -> bool {
+        match self.drive.rights(caller, node).await {
+            Ok(_) => true,
+            Err(Error::NotFound(_)) => false,
+            Err(error) => panic!("{error:?}"),
+        }
     }
 }
 
@@ -102,6 +120,48 @@ async fn a_link_shares_nothing_on_and_tells_nothing_else() {
     assert!(matches!(listed, Err(Error::Unauthenticated)), "{listed:?}");
     let above = drive.ancestry(&guest, this(&file)).await;
     assert!(matches!(above, Err(Error::Unauthenticated)), "{above:?}");
+}
+
+#[tokio::test]
+async fn what_is_shared_on_again_hangs_on_the_share_that_permits_it_now() {
+    let world = World::new().await;
+    let World { drive, caller: ann, .. } = &world;
+    let (bob, carol) = (person(drive, "bob").await, person(drive, "carol").await);
+    let folder = world.mkdir(ann, FolderRef::Home, "folder").await;
+    let file = world.put_in(ann, &folder, "file").await;
+    world.give(ann, here(&folder), &bob, terms(Role::Viewer, Sharing::all())).await;
+    world.give(&bob, this(&file), &carol, terms(Role::Viewer, Sharing::all())).await;
+    let stronger = world.give(ann, this(&file), &bob, terms(Role::Editor, Sharing::all())).await;
+    world.give(&bob, this(&file), &carol, terms(Role::Editor, Sharing::all())).await;
+    // What Carol gives back to Bob is no reason for what she has.
+    world.give(&carol, this(&file), &bob, terms(Role::Editor, Sharing::all())).await;
+    world.give(&bob, this(&file), &carol, terms(Role::Editor, Sharing::all())).await;
+    drive.unshare(ann, stronger.id).await.unwrap();
+    let rights = drive.rights(&carol, this(&file)).await.map(|(role, _)| role);
+    assert!(!matches!(rights, Ok(Role::Editor)), "{rights:?}");
+}
+
+#[tokio::test]
+async fn a_kind_of_sharing_on_that_is_taken_back_ends_what_was_shared_so() {
+    let world = World::new().await;
+    let World { drive, caller: ann, .. } = &world;
+    let (bob, carol) = (person(drive, "bob").await, person(drive, "carol").await);
+    let file = world.put("file", b"content").await;
+    let given = world.give(ann, this(&file), &bob, terms(Role::Viewer, Sharing::all())).await;
+    let plain = terms(Role::Viewer, Sharing::default());
+    let link = drive.share(&bob, this(&file), NewRecipient::Link, plain.clone()).await.unwrap();
+    let external = NewRecipient::External("dan@example.com".into());
+    drive.share(&bob, this(&file), external, plain.clone()).await.unwrap();
+    drive.share(&bob, this(&file), NewRecipient::Everyone, plain.clone()).await.unwrap();
+    world.give(&bob, this(&file), &carol, plain).await;
+    let sharing = Sharing { grant_reshare: true, ..Sharing::default() };
+    drive.change_share(ann, given.id, terms(Role::Viewer, sharing)).await.unwrap();
+    let guest = Caller::with_link(&link.link.unwrap());
+    assert!(matches!(drive.linked(&guest).await, Err(Error::NotFound(_))));
+    let left = drive.shares(ann, this(&file)).await.unwrap();
+    let users = |share: &Share| matches!(share.recipient, Recipient::User { .. });
+    assert!(left.len() == 2 && left.iter().all(users), "{left:?}");
+    assert!(world.sees(&carol, this(&file)).await);
 }
 
 /// A folder "source" with a folder "sub" and a file in it.
@@ -151,4 +211,19 @@ async fn what_was_deleted_for_good_does_not_come_back() {
     assert!(matches!(restored, Err(Error::NotFound(_))), "{restored:?}");
     let restored = drive.restore(ann, file.id).await;
     assert!(matches!(restored, Err(Error::NotFound(_))), "{restored:?}");
+}
+
+#[tokio::test]
+async fn each_kind_of_sharing_on_may_come_from_another_share() {
+    let world = World::new().await;
+    let World { drive, caller: ann, .. } = &world;
+    let bob = person(drive, "bob").await;
+    let folder = world.mkdir(ann, FolderRef::Home, "folder").await;
+    let file = world.put_in(ann, &folder, "file").await;
+    let internal = Sharing { grant_reshare: true, ..Sharing::default() };
+    world.give(ann, here(&folder), &bob, terms(Role::Viewer, internal)).await;
+    world.give(ann, this(&file), &bob, terms(Role::Viewer, Sharing::all())).await;
+    assert!(drive.rights(&bob, this(&file)).await.unwrap().1.public_link);
+    let plain = terms(Role::Viewer, Sharing::default());
+    drive.share(&bob, this(&file), NewRecipient::Link, plain).await.unwrap();
 }
