@@ -2,7 +2,7 @@
 //! of another share hangs on that one, and never gives more or longer than it.
 
 use super::conn::Tx;
-use super::folders::{self, down, up};
+use super::folders::{self, up, whole};
 use super::row::{FromRow, Row, params};
 use super::sql::statements;
 use crate::access::{Granted, Role, Roles};
@@ -58,8 +58,8 @@ statements! {
     SHARES_BELOW = "select id, kind, role, sharing, expires from shares where via = $1";
     SHARE_DELETE = "delete from shares where id = $1";
     SHARE_CLEAR = "delete from shares where node = $1";
-    SHARES_CLEAR_TREE = concat!(down!(), "delete from shares where node in (select id from down) \
-        or node in (select n.id from down cross join nodes n where n.parent = down.id)");
+    SHARES_CLEAR_TREE = concat!(whole!(), "delete from shares where node in (select id from whole) \
+        or node in (select n.id from whole cross join nodes n where n.parent = whole.id)");
     SHARES_ABOVE = concat!(up!(), "select s.id from up cross join shares s \
         where s.node = up.id and up.height > 0");
     SHARE_HANGING = "select id, node from shares where via = $1";
@@ -308,7 +308,7 @@ pub(crate) async fn clear(tx: &mut Tx<'_>, node: i64) -> Result<()> {
     tx.exec(&SHARE_CLEAR, params![node]).await.map(drop)
 }
 
-/// Ends all shares in a live tree.
+/// Ends all shares in a tree, also of what of it is in the trash.
 pub(crate) async fn clear_tree(tx: &mut Tx<'_>, node: i64) -> Result<()> {
     tx.exec(&SHARES_CLEAR_TREE, params![node]).await.map(drop)
 }

@@ -9,11 +9,11 @@ use crate::catalog::conn::Tx;
 use crate::catalog::entries::{self, Trashed};
 use crate::catalog::files::{self, File};
 use crate::catalog::folders::{self, Action, Child};
-use crate::catalog::{contents, trash, users};
+use crate::catalog::{contents, shares, trash, users};
 use crate::clock::Time;
 use crate::error::{Error, Result, Thing};
 use crate::id::{FileId, FolderId, UserId};
-use crate::name::{Name, fold};
+use crate::name::{Label, Name, fold};
 use crate::node::{FileRef, Folder, FolderRef};
 
 /// Files of one unit: short enough to stand in no one's way.
@@ -295,10 +295,17 @@ async fn restore_file(tx: &mut Tx<'_>, file: &File, now: Time) -> Result<()> {
     let folder = way_back(tx, file.owner, file.parent).await?;
     let wanted = Name::parse(&file.name)?.label();
     let label = files::free_label(tx, folder, &wanted).await?;
-    trash::put_back(tx, file.id.0, folder, &label).await?;
+    put_back(tx, file.id.0, folder, &label).await?;
     let hex = file.hex.to_string();
     let child = Child { id: file.id.0, hex: Some(&hex), files: 1, folders: 0, bytes };
     folders::child_changed(tx, folder, child, Action::Added, at).await
+}
+
+/// Puts something back; what was shared on because of a share that it no longer lies under ends.
+async fn put_back(tx: &mut Tx<'_>, node: i64, to: FolderId, label: &Label) -> Result<()> {
+    let lost = shares::above(tx, node).await?;
+    trash::put_back(tx, node, to, label).await?;
+    shares::drop_lost(tx, node, lost).await
 }
 
 async fn restore_folder(tx: &mut Tx<'_>, folder: &Folder, now: Time) -> Result<()> {
@@ -306,7 +313,7 @@ async fn restore_folder(tx: &mut Tx<'_>, folder: &Folder, now: Time) -> Result<(
     let to = way_back(tx, folder.owner, was).await?;
     let wanted = Name::parse(&folder.title)?.label();
     let label = files::free_label(tx, to, &wanted).await?;
-    trash::put_back(tx, folder.id.0, to, &label).await?;
+    put_back(tx, folder.id.0, to, &label).await?;
     trash::unmark_folders(tx, folder.id).await?;
     let sums = folders::sums(tx, folder.id).await?;
     let (files, bytes) = (sums.files.cast_signed(), sums.bytes.cast_signed());

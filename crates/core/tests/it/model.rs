@@ -259,13 +259,9 @@ impl Model {
         if self.nodes[&top].owner == owner {
             return;
         }
-        let live: BTreeSet<_> = self.live_below(top).into_iter().collect();
         for id in self.below(top) {
             self.nodes.get_mut(&id).unwrap().owner = owner;
-            let direct = self.nodes[&id].parent.is_some_and(|parent| live.contains(&parent));
-            if live.contains(&id) || direct {
-                self.shares.retain(|_, share| share.node != id);
-            }
+            self.shares.retain(|_, share| share.node != id);
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use crate::world::{World, end, person};
 use bindery_core::{
-    Caller, DeleteFolder, Error, File, FileId, Folder, FolderRef, Kinds, Name, NewRecipient,
-    NodeRef, OnTaken, Recipient, Role, Share, Sharing, SweepSettings, Target, Terms, UserId,
-    Window,
+    Caller, DeleteFile, DeleteFolder, Error, File, FileId, Folder, FolderRef, Kinds, Name,
+    NewRecipient, NodeRef, OnTaken, Recipient, Role, Share, Sharing, SweepSettings, Target, Terms,
+    UserId, Window,
 };
 use std::future::Future;
 use std::pin::Pin;
@@ -162,6 +162,47 @@ async fn a_kind_of_sharing_on_that_is_taken_back_ends_what_was_shared_so() {
     let users = |share: &Share| matches!(share.recipient, Recipient::User { .. });
     assert!(left.len() == 2 && left.iter().all(users), "{left:?}");
     assert!(world.sees(&carol, this(&file)).await);
+}
+
+#[tokio::test]
+async fn a_restore_to_elsewhere_ends_what_was_shared_on() {
+    let world = World::new().await;
+    let World { drive, caller: ann, .. } = &world;
+    let (bob, carol) = (person(drive, "bob").await, person(drive, "carol").await);
+    let folder = world.mkdir(ann, FolderRef::Home, "folder").await;
+    let inner = world.mkdir(ann, folder.id, "inner").await;
+    let file = world.put_in(ann, &folder, "file").await;
+    world.give(ann, here(&folder), &bob, terms(Role::Viewer, Sharing::all())).await;
+    for node in [here(&inner), this(&file)] {
+        world.give(&bob, node, &carol, terms(Role::Viewer, Sharing::all())).await;
+    }
+    drive.delete_folder(ann, inner.id.into(), TRASH).await.unwrap();
+    drive.delete_file(ann, file.id.into(), DeleteFile::default()).await.unwrap();
+    drive.delete_folder(ann, folder.id.into(), TRASH).await.unwrap();
+    drive.restore_node(inner.id.0).await.unwrap();
+    drive.restore(ann, file.id).await.unwrap();
+    for node in [here(&inner), this(&file)] {
+        assert!(!world.sees(&bob, node).await);
+        assert!(!world.sees(&carol, node).await);
+    }
+}
+
+#[tokio::test]
+async fn what_changes_hands_in_the_trash_is_shared_no_more() {
+    let world = World::new().await;
+    let World { drive, caller: ann, .. } = &world;
+    let (bob, carol) = (person(drive, "bob").await, person(drive, "carol").await);
+    let folder = world.mkdir(ann, FolderRef::Home, "folder").await;
+    let inner = world.mkdir(ann, folder.id, "inner").await;
+    let file = world.put_in(ann, &inner, "file").await;
+    world.give(ann, this(&file), &carol, terms(Role::Viewer, Sharing::all())).await;
+    let target = world.mkdir(&bob, FolderRef::Home, "target").await;
+    world.give(&bob, here(&target), ann, terms(Role::Contributor, Sharing::default())).await;
+    drive.delete_folder(ann, inner.id.into(), TRASH).await.unwrap();
+    drive.move_folder(ann, folder.id.into(), target.id.into()).await.unwrap();
+    drive.restore_node(inner.id.0).await.unwrap();
+    assert!(world.sees(&bob, this(&file)).await);
+    assert!(!world.sees(&carol, this(&file)).await);
 }
 
 /// A folder "source" with a folder "sub" and a file in it.
