@@ -3,7 +3,7 @@
 
 use crate::failure::Failure;
 use crate::output::parse_size;
-use bindery_core::{Limits, Location, SweepSettings};
+use bindery_core::{Database, Limits, Location, SweepSettings};
 use bindery_server::app;
 use clap::Args;
 use serde::Deserialize;
@@ -29,6 +29,25 @@ pub(crate) struct Place {
     #[arg(long, global = true, value_name = "FILE", env = "BINDERY_MASTER_KEY_FILE")]
     #[arg(hide_env_values = true, help_heading = "Where the store is")]
     master_key_file: Option<PathBuf>,
+    /// A PostgreSQL database for the catalog, postgres://USER:PASSWORD@HOST:PORT/NAME?sslmode=…
+    /// [default: SQLite in the data directory]
+    #[arg(long, global = true, value_name = "URL", env = "BINDERY_DATABASE_URL")]
+    #[arg(hide_env_values = true, help_heading = "Where the store is")]
+    database_url: Option<String>,
+    /// Connections to that database that this process opens at most [default: 10]
+    #[arg(long, global = true, value_name = "N", env = "BINDERY_DATABASE_CONNECTIONS")]
+    #[arg(hide_env_values = true, help_heading = "Where the store is")]
+    #[arg(value_parser = clap::value_parser!(u16).range(2..))]
+    database_connections: Option<u16>,
+    /// Seconds that a statement on that database may take; 0 is without end [default: 30]
+    #[arg(long, global = true, value_name = "SECONDS", env = "BINDERY_DATABASE_STATEMENT_SECONDS")]
+    #[arg(hide_env_values = true, help_heading = "Where the store is")]
+    database_statement_seconds: Option<u32>,
+    /// Use that database although it answers before a commit is durable (synchronous_commit weaker
+    /// than on): what was acknowledged may be lost
+    #[arg(long, global = true, env = "BINDERY_DATABASE_ACCEPT_LOSS", hide_env_values = true)]
+    #[arg(help_heading = "Where the store is")]
+    database_accept_loss: bool,
 }
 
 /// Serve the store over HTTP until SIGINT or SIGTERM.
@@ -95,6 +114,10 @@ struct File {
     tls_cert: Option<PathBuf>,
     tls_key: Option<PathBuf>,
     trusted_proxies: Option<Vec<IpAddr>>,
+    database_url: Option<String>,
+    database_connections: Option<u16>,
+    database_statement_seconds: Option<u32>,
+    database_accept_loss: Option<bool>,
     trash_days: Option<u32>,
     max_file_size: Option<String>,
 }
@@ -138,7 +161,24 @@ impl Config {
         Location {
             data: data.unwrap_or_else(|| DATA.into()),
             key_file: key_file.or_else(|| self.file.master_key_file.clone()),
+            database: self.database(),
         }
+    }
+
+    fn database(&self) -> Option<Database> {
+        let (place, file) = (&self.place, &self.file);
+        let url = place.database_url.clone().or_else(|| file.database_url.clone())?;
+        let mut database = Database::new(url);
+        if let Some(most) = place.database_connections.or(file.database_connections) {
+            database.connections = most.into();
+        }
+        let seconds = place.database_statement_seconds.or(file.database_statement_seconds);
+        if let Some(seconds) = seconds {
+            database.statement_seconds = seconds.into();
+        }
+        database.accept_loss =
+            place.database_accept_loss || file.database_accept_loss.unwrap_or(false);
+        Some(database)
     }
 
     /// How a sweep is to be done.

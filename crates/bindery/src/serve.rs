@@ -26,8 +26,9 @@ const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
 /// Opens the store of a directory that has one.
 pub(crate) async fn open(config: &Config) -> Result<Drive, Failure> {
-    let data = config.location().data;
-    if !data.join("catalog.db").exists() {
+    let location = config.location();
+    let data = location.data;
+    if location.database.is_none() && !data.join("catalog.db").exists() {
         return Err(Failure::Failed(format!(
             "there is no store in {}: start `bindery serve` there first, or name another --data",
             data.display()

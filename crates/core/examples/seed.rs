@@ -22,7 +22,7 @@ async fn main() -> Result<()> {
         }
     };
     let files: u64 = files.parse().expect("FILES is a number");
-    let location = Location { data: PathBuf::from(data), key_file: None };
+    let location = Location::directory(PathBuf::from(data));
     let drive = Drive::open(&location, Clock::System).await?;
     let token = drive.create_token(login, "seed", None).await?;
     let caller = Caller::with_token(&token.secret);

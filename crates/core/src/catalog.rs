@@ -1,6 +1,6 @@
 //! The catalog: users, tokens, folders, files, versions, rights, and which stored objects hold what.
 //!
-//! All SQL is here, written once for two engines; today it runs on the embedded one, SQLite. Work is
+//! All SQL is here, written once for two engines: the embedded one, SQLite, and PostgreSQL. Work is
 //! done in *units*: a function over one owned connection that is safe to run twice and has no effect
 //! outside its transaction. Reads run at once on a pooled connection, writes go to the group-commit
 //! writer. What the statements mean is not decided here but in `drive`.
@@ -14,6 +14,7 @@ mod integrity;
 pub(crate) mod meta;
 mod migrate;
 pub(crate) mod pages;
+mod postgres;
 mod reader;
 mod row;
 pub(crate) mod shares;
@@ -26,9 +27,11 @@ mod writer;
 mod tests;
 
 pub(crate) use conn::{Tx, Unit};
+pub use postgres::Database;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Time};
 use crate::error::Result;
+use postgres::Pool;
 use reader::Readers;
 use std::path::Path;
 use writer::Writer;
@@ -36,26 +39,42 @@ use writer::Writer;
 /// The catalog of one store.
 #[derive(Debug)]
 pub(crate) struct Catalog {
-    readers: Readers,
+    readers: Reading,
     writer: Writer,
 }
 
+#[derive(Debug)]
+enum Reading {
+    Embedded(Readers),
+    Server(Pool),
+}
+
 impl Catalog {
-    /// Opens the catalog in `path`, makes or migrates its schema, and starts its writer.
+    /// Opens the embedded catalog in `path`, makes or migrates its schema, and starts its writer.
     pub(crate) fn open(path: &Path, clock: &Clock) -> Result<Self> {
         let mut conn = conn::open_writer(path)?;
         migrate::migrate(&mut conn, clock)?;
-        Ok(Catalog { readers: Readers::new(path), writer: Writer::start(conn)? })
+        let readers = Reading::Embedded(Readers::new(path));
+        Ok(Catalog { readers, writer: Writer::start(conn)? })
     }
 
-    /// Runs a unit that only reads, on one snapshot, on this thread.
+    /// Comes to a catalog on a server.
+    pub(crate) async fn open_server(database: &Database, clock: &Clock) -> Result<Self> {
+        let pool = postgres::open(database, clock).await?;
+        Ok(Catalog { readers: Reading::Server(pool.clone()), writer: Writer::on_server(pool) })
+    }
+
+    /// Runs a unit that only reads, on one snapshot; on the embedded engine on this thread.
     pub(crate) async fn read<I, T, F>(&self, input: &I, unit: F) -> Result<T>
     where
         I: Sync,
         T: Send,
-        F: for<'a, 'tx> Fn(&'a mut Tx<'tx>, &'a I) -> Unit<'a, T>,
+        F: for<'a, 'tx> Fn(&'a mut Tx<'tx>, &'a I) -> Unit<'a, T> + Send,
     {
-        self.readers.run(false, input, unit).await
+        match &self.readers {
+            Reading::Embedded(readers) => readers.run(false, input, unit).await,
+            Reading::Server(pool) => postgres::read(pool, input, unit).await,
+        }
     }
 
     /// As [`Catalog::read`], for a unit that looks at many rows.
@@ -63,9 +82,12 @@ impl Catalog {
     where
         I: Sync,
         T: Send,
-        F: for<'a, 'tx> Fn(&'a mut Tx<'tx>, &'a I) -> Unit<'a, T>,
+        F: for<'a, 'tx> Fn(&'a mut Tx<'tx>, &'a I) -> Unit<'a, T> + Send,
     {
-        self.readers.run(true, input, unit).await
+        match &self.readers {
+            Reading::Embedded(readers) => readers.run(true, input, unit).await,
+            Reading::Server(pool) => postgres::read(pool, input, unit).await,
+        }
     }
 
     /// Runs a unit that writes; when this returns `Ok`, it is durable.
@@ -81,8 +103,21 @@ impl Catalog {
         self.writer.run(input, unit).await
     }
 
+    /// Whether other processes may be using this catalog as this one does.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self.readers, Reading::Server(_))
+    }
+
+    /// The time that all who share this catalog agree on: its server's, unless a test holds it still.
+    pub(crate) async fn now(&self, clock: &Clock) -> Result<Time> {
+        match (&self.readers, clock) {
+            (Reading::Server(pool), Clock::System) => postgres::now(pool).await,
+            _ => Ok(clock.now()),
+        }
+    }
+
     /// The engine's own check of its file: a line for each fault, none when it is sound.
     pub(crate) async fn faults(&self) -> Result<Vec<String>> {
-        self.readers.run(true, &(), |tx, ()| Box::pin(async move { integrity::faults(tx) })).await
+        self.scan(&(), |tx, ()| Box::pin(async move { integrity::faults(tx) })).await
     }
 }

@@ -29,7 +29,7 @@ pub use upload::{Base, OnTaken, Target, Upload, UploadEnd};
 
 use crate::access::{Caller, Credential};
 use crate::catalog::users::{self, User};
-use crate::catalog::{Catalog, meta};
+use crate::catalog::{Catalog, Database, meta};
 use crate::clock::{Clock, Time};
 use crate::error::{Error, Result};
 use crate::vault::Vault;
@@ -48,9 +48,16 @@ pub struct Location {
     pub data: PathBuf,
     /// The master key file, if it is not `master.key` in the data directory.
     pub key_file: Option<PathBuf>,
+    /// The catalog's database, if it is not embedded in the data directory.
+    pub database: Option<Database>,
 }
 
 impl Location {
+    /// Everything in one directory.
+    pub fn directory(data: impl Into<PathBuf>) -> Self {
+        Location { data: data.into(), key_file: None, database: None }
+    }
+
     fn catalog(&self) -> PathBuf {
         self.data.join("catalog.db")
     }
@@ -78,6 +85,8 @@ struct Inner {
     vault: Vault,
     clock: Clock,
     limits: Limits,
+    /// Which of the nodes that share a catalog this is: drawn at each start.
+    node: u64,
     /// Tokens used since they were last written down, and when.
     tokens_used: Mutex<HashMap<[u8; 32], Time>>,
     sign_ins: Arc<SignIns>,
@@ -95,18 +104,28 @@ impl Drive {
     /// As [`Drive::open`], with limits.
     pub async fn open_limited(location: &Location, clock: Clock, limits: Limits) -> Result<Self> {
         let (catalog_file, key_file) = (location.catalog(), location.key_file());
-        let known = catalog_file.exists();
         if !location.data.is_dir() {
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&location.data)?;
             sync_directory(location.data.parent().unwrap_or(Path::new(".")))?;
         }
+        let server = match &location.database {
+            Some(database) => Some(Catalog::open_server(database, &clock).await?),
+            None => None,
+        };
+        let known = match &server {
+            Some(catalog) => has_keys(catalog).await?,
+            None => catalog_file.exists(),
+        };
         // The key is durable before the first thing that needs it.
         let keys = if known || key_file.exists() {
             Keyring::load(&key_file)?
         } else {
             Keyring::create(&key_file)?
         };
-        let catalog = Catalog::open(&catalog_file, &clock)?;
+        let catalog = match server {
+            Some(catalog) => catalog,
+            None => Catalog::open(&catalog_file, &clock)?,
+        };
         sync_directory(&location.data)?;
         let blobs = Blobs::open(&location.data.join("objects"))?;
         let vault = Vault::new(blobs, keys);
@@ -115,6 +134,7 @@ impl Drive {
             vault,
             clock,
             limits,
+            node: u64::from_be_bytes(account::random_bytes()),
             tokens_used: Mutex::default(),
             sign_ins: Arc::default(),
         }));
@@ -141,6 +161,16 @@ impl Drive {
 
     pub(crate) fn now(&self) -> Time {
         self.0.clock.now()
+    }
+
+    pub(crate) fn node(&self) -> u64 {
+        self.0.node
+    }
+
+    /// Whether the catalog and the store of objects can be reached now.
+    pub async fn ready(&self) -> Result<()> {
+        self.has_users().await?;
+        self.vault().blobs.check_room()
     }
 
     pub(crate) fn catalog(&self) -> &Catalog {
@@ -189,4 +219,9 @@ impl Drive {
         let mut used = self.0.tokens_used.lock().unwrap_or_else(PoisonError::into_inner);
         used.insert(*hash, at);
     }
+}
+
+async fn has_keys(catalog: &Catalog) -> Result<bool> {
+    let known = catalog.read(&(), |tx, ()| Box::pin(meta::master_keys(tx))).await?;
+    Ok(!known.is_empty())
 }

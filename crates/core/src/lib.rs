@@ -25,6 +25,7 @@ pub mod vault;
 extern crate self as bindery_core;
 
 pub use access::{Caller, Role};
+pub use catalog::Database;
 pub use catalog::entries::Trashed;
 pub use catalog::files::File;
 pub use catalog::folders::{Action, TreeSums};

@@ -2,7 +2,7 @@
 //! leases, objects that nothing needs, files past their time in the trash, digests still to be made.
 //! Nothing is deleted by age or by listing: only what a committed row names.
 
-use crate::catalog::{contents, files, folders, trash};
+use crate::catalog::{contents, files, folders, meta, trash};
 use crate::clock::Time;
 use crate::drive::{Drive, purge_file};
 use crate::error::Result;
@@ -13,6 +13,9 @@ const CHUNK: i64 = 200;
 
 /// For how long it is known what changed in a folder.
 pub(crate) const CHANGES_DAYS: i64 = 30;
+
+/// For how long a node that sweeps keeps the others from it, if it does not come to its end.
+const SWEEP_SECONDS: i64 = 600;
 
 /// What a sweep does.
 #[derive(Clone, Copy, Debug)]
@@ -42,10 +45,31 @@ pub struct Swept {
 
 impl Drive {
     /// Does everything that is due now. Safe to run at any time, beside anything, and again after a
-    /// crash.
+    /// crash. Of several nodes one does it at a time; to the others nothing is due.
     pub async fn sweep(&self, settings: SweepSettings) -> Result<Swept> {
         self.write_token_uses().await?;
-        let now = self.now();
+        let now = self.catalog().now(self.clock()).await?;
+        if !self.hold_sweep(now, now.plus_seconds(SWEEP_SECONDS)).await? {
+            return Ok(Swept::default());
+        }
+        let swept = self.sweep_alone(settings, now).await;
+        self.hold_sweep(now, now).await?;
+        swept
+    }
+
+    async fn hold_sweep(&self, now: Time, until: Time) -> Result<bool> {
+        if !self.catalog().is_shared() {
+            return Ok(true);
+        }
+        let input = (self.node(), now, until);
+        self.catalog()
+            .write(input, |tx, (node, now, until)| {
+                Box::pin(meta::take_sweep(tx, *node, *now, *until))
+            })
+            .await
+    }
+
+    async fn sweep_alone(&self, settings: SweepSettings, now: Time) -> Result<Swept> {
         let before = now.plus_seconds(-86_400 * i64::from(settings.trash_days));
         self.mark_files().await?;
         self.forget_changes(now).await?;

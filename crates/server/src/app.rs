@@ -1,6 +1,7 @@
 //! The routes of every front-end, over one store.
 
 use crate::filr;
+use crate::health;
 use crate::rescale;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -32,6 +33,6 @@ pub(crate) struct App {
 pub fn app(drive: Drive, settings: Settings) -> Router {
     let app = App { drive, settings: Arc::new(settings) };
     // Bodies are limited where they are read, since an upload has no limit of its own.
-    let routes = rescale::routes().merge(filr::routes(&app));
+    let routes = rescale::routes().merge(filr::routes(&app)).merge(health::routes());
     routes.layer(DefaultBodyLimit::disable()).with_state(app)
 }

@@ -6,6 +6,7 @@
 
 pub mod app;
 mod filr;
+mod health;
 pub mod http;
 pub mod listener;
 mod rescale;

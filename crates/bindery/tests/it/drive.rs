@@ -9,7 +9,7 @@ use bindery_core::{
 };
 
 pub(crate) async fn open(world: &World) -> Drive {
-    let location = Location { data: world.data(), key_file: None };
+    let location = Location::directory(world.data());
     Drive::open(&location, Clock::System).await.unwrap()
 }
 

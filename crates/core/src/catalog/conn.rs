@@ -1,5 +1,6 @@
 //! Connections and transactions: what a unit of work is given.
 
+use super::postgres;
 use super::row::{FromRow, Row, Value};
 use super::sql::Sql;
 use crate::error::{Error, Result};
@@ -22,13 +23,22 @@ const STATEMENTS_KEPT: usize = 128;
 /// A transaction on one connection. `'tx` is a brand that no value of a unit's result can carry, so
 /// a proof made in a transaction (`Granted<'tx, _>`) ends with it.
 pub(crate) struct Tx<'tx> {
-    conn: &'tx mut Connection,
+    engine: Engine<'tx>,
     brand: PhantomData<fn(&'tx ()) -> &'tx ()>,
 }
 
+enum Engine<'tx> {
+    Sqlite(&'tx mut Connection),
+    Postgres(&'tx postgres::Transaction<'tx>),
+}
+
 impl<'tx> Tx<'tx> {
-    pub(crate) fn new(conn: &'tx mut Connection) -> Self {
-        Tx { conn, brand: PhantomData }
+    pub(crate) fn sqlite(conn: &'tx mut Connection) -> Self {
+        Tx { engine: Engine::Sqlite(conn), brand: PhantomData }
+    }
+
+    pub(super) fn postgres(transaction: &'tx postgres::Transaction<'tx>) -> Self {
+        Tx { engine: Engine::Postgres(transaction), brand: PhantomData }
     }
 
     /// All rows.
@@ -37,13 +47,13 @@ impl<'tx> Tx<'tx> {
         sql: &Sql,
         params: &[Value<'_>],
     ) -> Result<Vec<T>> {
-        let mut statement = self.prepared(sql)?;
-        let mut rows = statement.query(params_from_iter(params))?;
-        let mut found = Vec::new();
-        while let Some(row) = rows.next()? {
-            found.push(T::from_row(&mut Row::new(row))?);
+        match &mut self.engine {
+            Engine::Sqlite(conn) => rows(conn, sql, params, usize::MAX),
+            Engine::Postgres(transaction) => {
+                let rows = postgres::query(transaction, sql, params).await?;
+                rows.iter().map(|row| T::from_row(&mut Row::postgres(row))).collect()
+            }
         }
-        Ok(found)
     }
 
     /// The first row, if there is one.
@@ -52,9 +62,13 @@ impl<'tx> Tx<'tx> {
         sql: &Sql,
         params: &[Value<'_>],
     ) -> Result<Option<T>> {
-        let mut statement = self.prepared(sql)?;
-        let mut rows = statement.query(params_from_iter(params))?;
-        rows.next()?.map(|row| T::from_row(&mut Row::new(row))).transpose()
+        match &mut self.engine {
+            Engine::Sqlite(conn) => Ok(rows(conn, sql, params, 1)?.pop()),
+            Engine::Postgres(transaction) => {
+                let rows = postgres::query(transaction, sql, params).await?;
+                rows.first().map(|row| T::from_row(&mut Row::postgres(row))).transpose()
+            }
+        }
     }
 
     /// The first row of a statement that always has one.
@@ -66,17 +80,38 @@ impl<'tx> Tx<'tx> {
 
     /// Runs a statement without a result; how many rows it changed.
     pub(crate) async fn exec(&mut self, sql: &Sql, params: &[Value<'_>]) -> Result<usize> {
-        Ok(self.prepared(sql)?.execute(params_from_iter(params))?)
+        match &mut self.engine {
+            Engine::Sqlite(conn) => {
+                Ok(conn.prepare_cached(sql.sqlite)?.execute(params_from_iter(params))?)
+            }
+            Engine::Postgres(transaction) => postgres::execute(transaction, sql, params).await,
+        }
     }
 
-    /// The engine's connection, for its own pragmas.
-    pub(super) fn engine(&self) -> &Connection {
-        self.conn
+    /// The embedded engine's connection, for its own pragmas.
+    pub(super) fn embedded(&self) -> Option<&Connection> {
+        match &self.engine {
+            Engine::Sqlite(conn) => Some(conn),
+            Engine::Postgres(_) => None,
+        }
     }
+}
 
-    fn prepared(&self, sql: &Sql) -> Result<rusqlite::CachedStatement<'_>> {
-        Ok(self.conn.prepare_cached(sql.sqlite)?)
+fn rows<T: FromRow>(
+    conn: &Connection,
+    sql: &Sql,
+    params: &[Value<'_>],
+    most: usize,
+) -> Result<Vec<T>> {
+    let mut statement = conn.prepare_cached(sql.sqlite)?;
+    let mut rows = statement.query(params_from_iter(params))?;
+    let mut found = Vec::new();
+    while found.len() < most
+        && let Some(row) = rows.next()?
+    {
+        found.push(T::from_row(&mut Row::sqlite(row))?);
     }
+    Ok(found)
 }
 
 /// Drives a unit to its end. On SQLite nothing ever waits, so a unit that does is a fault of ours;
@@ -85,7 +120,7 @@ pub(super) fn drive<T>(
     conn: &mut Connection,
     unit: impl FnOnce(&mut Tx<'_>) -> Option<Result<T>>,
 ) -> Result<T> {
-    let mut tx = Tx::new(conn);
+    let mut tx = Tx::sqlite(conn);
     match std::panic::catch_unwind(AssertUnwindSafe(|| unit(&mut tx))) {
         Ok(Some(result)) => result,
         Ok(None) => {

@@ -89,7 +89,7 @@ statements! {
     CONTENTS_OF = "select distinct content from versions where file = $1";
     VERSIONS_DELETE = "delete from versions where file = $1";
     DELETE = "delete from nodes where id = $1";
-    TOTALS = "select count(*), coalesce(sum(size), 0) from versions";
+    TOTALS = "select count(*), cast(coalesce(sum(size), 0) as bigint) from versions";
     NEXT_VERSION = concat!("select ", version_columns!(), " from versions v \
         join nodes n on n.id = v.file join users o on o.id = n.owner \
         join nodes p on p.id = n.parent join contents c on c.id = v.content \

@@ -85,8 +85,8 @@ statements! {
         folder_joins!(), " where n.id = up.id and n.kind = 0 order by up.height desc");
     TREE = concat!(down!(), "select ", folder_columns!(), " from down \
         cross join nodes n ", folder_joins!(), " where n.id = down.id order by down.depth, n.label_key limit $2");
-    TREE_SUMS = concat!(down!(), "select count(*), coalesce(sum(f.files), 0), \
-        coalesce(sum(f.bytes), 0), max(down.depth) from down cross join folders f where f.id = down.id");
+    TREE_SUMS = concat!(down!(), "select count(*), cast(coalesce(sum(f.files), 0) as bigint), \
+        cast(coalesce(sum(f.bytes), 0) as bigint), max(down.depth) from down cross join folders f where f.id = down.id");
     HEIGHT = concat!(up!(), "select max(height) from up");
     IS_ABOVE = concat!(up!(), "select 1 from up where id = $2");
     TREE_OWNER = concat!(whole!(), "update nodes set owner = $2 \

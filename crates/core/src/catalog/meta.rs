@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::id::FileId;
 
 const INSPECTED: &str = "inspected";
+const SWEEP: &str = "sweep";
 
 /// A place in the order of all versions: a file, and a version's number.
 pub(crate) type VersionMark = (FileId, u64);
@@ -45,4 +46,18 @@ pub(crate) async fn inspected(tx: &mut Tx<'_>) -> Result<Option<VersionMark>> {
 
 pub(crate) async fn set_inspected(tx: &mut Tx<'_>, (file, number): VersionMark) -> Result<()> {
     tx.exec(&VALUE_SET, params![INSPECTED, &format!("{file} {number}")]).await.map(drop)
+}
+
+/// Takes the sweep for `node` until a time, unless another node has it now. True: it is taken.
+pub(crate) async fn take_sweep(tx: &mut Tx<'_>, node: u64, now: Time, until: Time) -> Result<bool> {
+    let held: Option<String> = tx.opt(&VALUE, params![SWEEP]).await?;
+    let held = held.as_deref().and_then(|held| held.split_once(' '));
+    let by_another = held.is_some_and(|(by, until)| {
+        by.parse() != Ok(node) && until.parse().is_ok_and(|until: i64| now.0 < until)
+    });
+    if !by_another {
+        let (node, until) = (node.to_string(), until.0);
+        tx.exec(&VALUE_SET, params![SWEEP, &format!("{node} {until}")]).await?;
+    }
+    Ok(!by_another)
 }

@@ -80,83 +80,118 @@ pub(crate) use params;
 
 /// A row of a result, read from the first column on.
 pub(crate) struct Row<'r> {
-    row: &'r rusqlite::Row<'r>,
+    source: Source<'r>,
     next: usize,
 }
 
+enum Source<'r> {
+    Sqlite(&'r rusqlite::Row<'r>),
+    Postgres(&'r tokio_postgres::Row),
+}
+
 impl<'r> Row<'r> {
-    pub(crate) fn new(row: &'r rusqlite::Row<'r>) -> Self {
-        Row { row, next: 0 }
+    pub(crate) fn sqlite(row: &'r rusqlite::Row<'r>) -> Self {
+        Row { source: Source::Sqlite(row), next: 0 }
+    }
+
+    pub(crate) fn postgres(row: &'r tokio_postgres::Row) -> Self {
+        Row { source: Source::Postgres(row), next: 0 }
     }
 
     /// The next column.
     pub(crate) fn take<T: Column>(&mut self) -> Result<T> {
-        let value = self.row.get_ref(self.next)?;
         let column = self.next;
         self.next += 1;
-        T::read(value).ok_or_else(|| {
-            Error::internal(format!("column {column} holds an unexpected {:?}", value.data_type()))
-        })
+        let value = match &self.source {
+            Source::Sqlite(row) => sqlite_value(row.get_ref(column)?),
+            Source::Postgres(row) => super::postgres::value(row, column)?,
+        };
+        let unexpected = || Error::internal(format!("column {column} holds an unexpected value"));
+        value.and_then(T::read).ok_or_else(unexpected)
     }
+}
+
+fn sqlite_value(value: ValueRef<'_>) -> Option<Value<'_>> {
+    Some(match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(value) => Value::Int(value),
+        ValueRef::Text(value) => Value::Text(std::str::from_utf8(value).ok()?),
+        ValueRef::Blob(value) => Value::Bytes(value),
+        ValueRef::Real(_) => return None,
+    })
 }
 
 /// What a column can be read as.
 pub(crate) trait Column: Sized {
-    fn read(value: ValueRef<'_>) -> Option<Self>;
+    fn read(value: Value<'_>) -> Option<Self>;
 }
 
 impl Column for i64 {
-    fn read(value: ValueRef<'_>) -> Option<Self> {
-        value.as_i64().ok()
+    fn read(value: Value<'_>) -> Option<Self> {
+        match value {
+            Value::Int(value) => Some(value),
+            _ => None,
+        }
     }
 }
 
 impl Column for u64 {
-    fn read(value: ValueRef<'_>) -> Option<Self> {
-        value.as_i64().ok()?.try_into().ok()
+    fn read(value: Value<'_>) -> Option<Self> {
+        i64::read(value)?.try_into().ok()
     }
 }
 
 impl Column for u32 {
-    fn read(value: ValueRef<'_>) -> Option<Self> {
-        value.as_i64().ok()?.try_into().ok()
+    fn read(value: Value<'_>) -> Option<Self> {
+        i64::read(value)?.try_into().ok()
     }
 }
 
 impl Column for bool {
-    fn read(value: ValueRef<'_>) -> Option<Self> {
-        Some(value.as_i64().ok()? != 0)
+    fn read(value: Value<'_>) -> Option<Self> {
+        Some(i64::read(value)? != 0)
     }
 }
 
 impl Column for Time {
-    fn read(value: ValueRef<'_>) -> Option<Self> {
-        value.as_i64().ok().map(Time)
+    fn read(value: Value<'_>) -> Option<Self> {
+        i64::read(value).map(Time)
     }
 }
 
 impl Column for String {
-    fn read(value: ValueRef<'_>) -> Option<Self> {
-        value.as_str().ok().map(str::to_owned)
+    fn read(value: Value<'_>) -> Option<Self> {
+        match value {
+            Value::Text(value) => Some(value.to_owned()),
+            // A text in a column of bytes comes back as one engine or the other has it.
+            Value::Bytes(value) => String::from_utf8(value.to_vec()).ok(),
+            _ => None,
+        }
     }
 }
 
 impl Column for Vec<u8> {
-    fn read(value: ValueRef<'_>) -> Option<Self> {
-        value.as_blob().ok().map(<[u8]>::to_vec)
+    fn read(value: Value<'_>) -> Option<Self> {
+        match value {
+            Value::Bytes(value) => Some(value.to_vec()),
+            _ => None,
+        }
     }
 }
 
 impl<const N: usize> Column for [u8; N] {
-    fn read(value: ValueRef<'_>) -> Option<Self> {
-        value.as_blob().ok()?.try_into().ok()
+    fn read(value: Value<'_>) -> Option<Self> {
+        match value {
+            Value::Bytes(value) => value.try_into().ok(),
+            _ => None,
+        }
     }
 }
 
 impl<T: Column> Column for Option<T> {
-    fn read(value: ValueRef<'_>) -> Option<Self> {
+    fn read(value: Value<'_>) -> Option<Self> {
         match value {
-            ValueRef::Null => Some(None),
+            Value::Null => Some(None),
             value => T::read(value).map(Some),
         }
     }

@@ -43,7 +43,7 @@ impl Catalog {
     pub(crate) async fn allow_pages(&self, more: i64) {
         let allowed = self.write(more, |tx, more| {
             Box::pin(async move {
-                let engine = tx.engine();
+                let engine = tx.embedded().unwrap();
                 let pages: i64 = engine.pragma_query_value(None, "page_count", |row| row.get(0))?;
                 Ok(engine.pragma_update(None, "max_page_count", pages + more)?)
             })
@@ -57,7 +57,7 @@ async fn sqlite_prepares_every_statement() {
     let (_directory, catalog) = catalog();
     let prepare = |tx: &mut Tx<'_>| {
         for (name, sql) in statements() {
-            let prepared = tx.engine().prepare(sql.sqlite);
+            let prepared = tx.embedded().unwrap().prepare(sql.sqlite);
             assert!(prepared.is_ok(), "{name}: {prepared:?}");
         }
     };

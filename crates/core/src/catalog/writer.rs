@@ -3,9 +3,12 @@
 //! alone, and sixty-four waiting ones share one sync.
 
 use super::conn::{self, Tx, Unit};
+use super::postgres::Pool;
 use crate::error::{Error, Result};
+use futures_util::future::{BoxFuture, FutureExt as _};
 use rusqlite::Connection;
 use rusqlite::ErrorCode::DiskFull;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::{mpsc, oneshot};
@@ -21,6 +24,21 @@ pub(super) struct Writer {
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
+/// The units of one commit: those that are waiting behind a first one, up to a limit.
+pub(super) fn batch(
+    first: Box<dyn Job>,
+    jobs: &mut mpsc::Receiver<Box<dyn Job>>,
+) -> Vec<Box<dyn Job>> {
+    let mut batch = vec![first];
+    while batch.len() < BATCH_UNITS {
+        match jobs.try_recv() {
+            Ok(job) => batch.push(job),
+            Err(_) => break,
+        }
+    }
+    batch
+}
+
 impl Writer {
     pub(super) fn start(conn: Connection) -> Result<Self> {
         let (queue, jobs) = mpsc::channel(QUEUED_UNITS);
@@ -29,6 +47,13 @@ impl Writer {
             .name("catalog-writer".into())
             .spawn(move || desk.serve(jobs))?;
         Ok(Writer { queue: Some(queue), thread: Some(thread) })
+    }
+
+    /// A writer whose units are committed on a server, by a task.
+    pub(super) fn on_server(pool: Pool) -> Self {
+        let (queue, jobs) = mpsc::channel(QUEUED_UNITS);
+        tokio::spawn(super::postgres::serve(pool, jobs));
+        Writer { queue: Some(queue), thread: None }
     }
 
     pub(super) async fn run<I, T, F>(&self, input: I, unit: F) -> Result<T>
@@ -60,9 +85,11 @@ fn stopped() -> Error {
 }
 
 /// A unit that waits for its commit.
-trait Job: Send {
-    /// Runs it; true when its writes should stay.
+pub(super) trait Job: Send {
+    /// Runs it at once, on the embedded engine; true when its writes should stay.
     fn run(&mut self, conn: &mut Connection) -> bool;
+    /// Runs it on a server; true when its writes should stay.
+    fn run_on<'a>(&'a mut self, tx: &'a mut Tx<'_>) -> BoxFuture<'a, bool>;
     /// Tells the waiting task: its own result when the commit stands, else why it does not.
     fn answer(self: Box<Self>, commit: Result<(), Failure>);
 }
@@ -85,6 +112,15 @@ where
         self.result.insert(result).is_ok()
     }
 
+    fn run_on<'a>(&'a mut self, tx: &'a mut Tx<'_>) -> BoxFuture<'a, bool> {
+        Box::pin(async move {
+            let unit = AssertUnwindSafe((self.unit)(tx, &self.input)).catch_unwind();
+            let panicked = |_| Err(Error::internal("a unit of work panicked"));
+            let result = unit.await.unwrap_or_else(panicked);
+            self.result.insert(result).is_ok()
+        })
+    }
+
     fn answer(self: Box<Self>, commit: Result<(), Failure>) {
         let result = match (commit, self.result) {
             (Ok(()), Some(result)) => result,
@@ -100,13 +136,17 @@ where
 
 /// Why a batch is not committed.
 #[derive(Clone, Copy, Debug)]
-enum Failure {
+pub(super) enum Failure {
     /// The disk is full; nothing was written.
     Full,
     /// The transaction could not begin; nothing was written.
     Busy,
     /// The outcome of a commit is unknown: nothing more is written by this process.
     Fenced,
+    /// The server cannot be reached, or went away before the commit; nothing was written.
+    Unreachable,
+    /// The server went away in the commit, and whether it stands could not be learned.
+    Unknown,
 }
 
 impl From<Failure> for Error {
@@ -116,6 +156,10 @@ impl From<Failure> for Error {
             Failure::Busy => Error::Unavailable("another process holds the catalog".into()),
             Failure::Fenced => Error::Unavailable(
                 "a write to the catalog failed with an unknown outcome: see the log, check the disk, restart".into(),
+            ),
+            Failure::Unreachable => Error::Unavailable("the catalog's server is not available".into()),
+            Failure::Unknown => Error::Unavailable(
+                "the catalog's server went away in a write, which may or may not have taken effect".into(),
             ),
         }
     }
@@ -142,14 +186,7 @@ impl Desk {
 
     fn serve(&mut self, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
         while let Some(first) = jobs.blocking_recv() {
-            let mut batch = vec![first];
-            while batch.len() < BATCH_UNITS {
-                match jobs.try_recv() {
-                    Ok(job) => batch.push(job),
-                    Err(_) => break,
-                }
-            }
-            self.commit(batch);
+            self.commit(batch(first, &mut jobs));
             self.checkpoint();
         }
     }
@@ -233,7 +270,7 @@ enum Outcome {
     Lost,
 }
 
-fn answer(batch: Vec<Box<dyn Job>>, commit: Result<(), Failure>) {
+pub(super) fn answer(batch: Vec<Box<dyn Job>>, commit: Result<(), Failure>) {
     for job in batch {
         job.answer(commit);
     }

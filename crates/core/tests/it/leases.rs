@@ -61,7 +61,7 @@ async fn an_upload_whose_lease_is_over_takes_no_more_bytes() {
 /// A lease can end without the writer's clock saying so: its machine slept, or was set back.
 #[tokio::test]
 async fn a_lease_that_is_lost_unnoticed_dooms_what_was_stored_since() {
-    let world = World::new().await;
+    let world = World::embedded().await;
     let before = world.stored();
     let mut upload = world.upload().await;
     upload.write(bytes(LARGE).into()).await.unwrap();
@@ -103,7 +103,7 @@ async fn an_upload_that_goes_on_keeps_its_lease() {
 
 #[tokio::test]
 async fn an_upload_that_was_left_within_a_write_cannot_be_finished() {
-    let world = World::new().await;
+    let world = World::embedded().await;
     let before = world.stored();
     let mut upload = world.upload().await;
     upload.write(bytes(100).into()).await.unwrap();

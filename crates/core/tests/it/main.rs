@@ -2,9 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod database;
 mod leases;
 mod model;
+mod nodes;
 mod pages;
+mod postgres;
 mod ranges;
 mod rights;
 mod sweep;

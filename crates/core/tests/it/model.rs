@@ -1,6 +1,7 @@
 //! A model of the domain, a few maps in memory, beside the real one: random operations by three users
 //! must have the same outcome in both, and leave the same trees, totals and rights.
 
+use crate::database::TestDatabase;
 use bindery_core::{
     Base, Caller, Clock, DeleteFile, DeleteFolder, Drive, Entry, Error, FileId, FileRef, FileSet,
     FolderId, FolderRef, Kinds, Label, List, Location, Name, NewRecipient, NewUser, NodeRef,
@@ -268,6 +269,7 @@ impl Model {
 
 struct World {
     _directory: TempDir,
+    _database: TestDatabase,
     drive: Drive,
     callers: Vec<Caller>,
     users: Vec<UserId>,
@@ -283,7 +285,9 @@ impl World {
             true => tempfile::tempdir_in(shared_memory).unwrap(),
             false => tempfile::tempdir().unwrap(),
         };
-        let location = Location { data: directory.path().join("data"), key_file: None };
+        let database = TestDatabase::new();
+        let mut location = Location::directory(directory.path().join("data"));
+        location.database = database.database();
         let clock = Clock::fixed(Time(1_767_323_045_000_000));
         let drive = Drive::open(&location, clock).await.unwrap();
         let mut model = Model::default();
@@ -313,7 +317,15 @@ impl World {
             };
             model.nodes.insert(root, node);
         }
-        World { _directory: directory, drive, callers, users, model, contents: 0 }
+        World {
+            _directory: directory,
+            _database: database,
+            drive,
+            callers,
+            users,
+            model,
+            contents: 0,
+        }
     }
 
     fn pick(&self, index: u16, wanted: impl Fn(&Node) -> bool) -> Option<i64> {
@@ -851,8 +863,10 @@ fn number(entry: &Entry) -> i64 {
 fn random_operations_agree_with_the_model() {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    // On a server each operation crosses to it and back a dozen times.
+    let on_server = TestDatabase::new().database().is_some();
     let config = ProptestConfig {
-        cases: CASES,
+        cases: if on_server { CASES / 20 } else { CASES },
         max_shrink_iters: 300,
         failure_persistence: None,
         ..ProptestConfig::default()

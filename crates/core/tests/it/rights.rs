@@ -215,7 +215,7 @@ async fn source(world: &World) -> (Folder, Folder) {
 
 #[tokio::test]
 async fn a_file_of_a_copy_that_is_being_made_cannot_be_restored() {
-    let world = World::new().await;
+    let world = World::embedded().await;
     let World { drive, caller: ann, .. } = &world;
     let (source, _) = source(&world).await;
     let wanted = name("copy");

@@ -18,7 +18,7 @@ struct Crashed {
 
 impl Crashed {
     async fn new() -> Self {
-        let world = World::new().await;
+        let world = World::embedded().await;
         let (small, large) = (bytes(100), bytes(LARGE));
         let kept = [
             (world.put("small.bin", &small).await.id, small),

@@ -1,6 +1,6 @@
 //! An inspection with a budget goes on where the last one stopped, and comes around to every file.
 
-use crate::world::{World, bytes, open};
+use crate::world::{World, bytes, open_in};
 use bindery_core::{Drive, Inspection};
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ async fn verify(drive: &Drive, versions: u64) -> (Inspection, Vec<String>) {
 
 /// A store whose files are all damaged, so that an inspection names those that it looks at.
 async fn damaged(names: &[&str]) -> World {
-    let world = World::new().await;
+    let world = World::embedded().await;
     for name in names {
         world.put(name, &bytes(100)).await;
     }
@@ -63,10 +63,10 @@ async fn without_a_budget_every_file_is_looked_at_in_order() {
 async fn a_budget_goes_on_in_another_process_and_behind_a_file_that_is_gone() {
     let world = damaged(&["a", "b", "c"]).await;
     assert_eq!(verify(&world.drive, 2).await.1, ["a", "b"]);
-    let World { drive, caller, directory } = world;
+    let World { drive, caller, directory, database } = world;
     drop(drive);
-    let drive = open(&directory).await;
-    let world = World { drive, caller, directory };
+    let drive = open_in(&directory, &database).await;
+    let world = World { drive, caller, directory, database };
     let catalog = world.catalog();
     catalog
         .execute_batch("delete from versions where file = (select id from nodes where name = 'b')")

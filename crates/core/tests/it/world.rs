@@ -1,6 +1,7 @@
 //! A store in a temporary directory with a clock that stands still, and a user. Shared by the tests
 //! outside the crate and those inside, which see more of it.
 
+use super::database::TestDatabase;
 use bindery_core::{
     Caller, Clock, Drive, File, FileId, Location, Name, NewUser, Result, SweepSettings, Swept,
     Target, Time, Upload, UploadEnd,
@@ -17,14 +18,24 @@ pub(crate) struct World {
     pub(crate) drive: Drive,
     pub(crate) caller: Caller,
     pub(crate) directory: TempDir,
+    pub(crate) database: TestDatabase,
 }
 
 impl World {
     pub(crate) async fn new() -> Self {
+        World::on(TestDatabase::new()).await
+    }
+
+    /// A store whose catalog is embedded, for a test that changes it behind the store's back.
+    pub(crate) async fn embedded() -> Self {
+        World::on(TestDatabase::default()).await
+    }
+
+    async fn on(database: TestDatabase) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let drive = open(&directory).await;
+        let drive = open_in(&directory, &database).await;
         let caller = person(&drive, "jane").await;
-        World { drive, caller, directory }
+        World { drive, caller, directory, database }
     }
 
     pub(crate) async fn upload(&self) -> Upload {
@@ -61,13 +72,9 @@ impl World {
 
     /// What is stored: rows of every table that grows with uploads, and files of the store.
     pub(crate) fn stored(&self) -> Vec<String> {
-        let catalog = self.catalog();
         let tables =
             ["nodes", "versions", "contents", "inline_contents", "shares", "pending", "doomed"];
-        let count = |table| {
-            let count = format!("select count(*) from {table}");
-            catalog.query_row(&count, [], |row| row.get::<_, i64>(0)).unwrap()
-        };
+        let count = |table| self.database.count(&self.data(), table);
         let rows = tables.map(|table| format!("{table} {}", count(table)));
         let files = self.objects().into_iter().map(|file| file.display().to_string());
         rows.into_iter().chain(files).collect()
@@ -107,8 +114,9 @@ pub(crate) async fn read(
     Ok(content)
 }
 
-pub(crate) async fn open(directory: &TempDir) -> Drive {
-    let location = Location { data: directory.path().join("data"), key_file: None };
+pub(crate) async fn open_in(directory: &TempDir, database: &TestDatabase) -> Drive {
+    let mut location = Location::directory(directory.path().join("data"));
+    location.database = database.database();
     Drive::open(&location, Clock::fixed(NOW)).await.unwrap()
 }
 

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../../../core/tests/it/database.rs"]
+mod database;
 mod filr;
 mod parity;
 mod rescale;

@@ -1,5 +1,6 @@
 //! A store in a temporary directory, its users, and the router over it.
 
+use crate::database::TestDatabase;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use bindery_core::{Clock, Drive, Limits, Location, NewUser, Time};
@@ -19,6 +20,7 @@ pub(crate) struct World {
     pub(crate) drive: Drive,
     pub(crate) directory: TempDir,
     router: Router,
+    database: TestDatabase,
 }
 
 /// What every person signs in with.
@@ -42,12 +44,22 @@ impl World {
         World::limited(settings, Limits::default()).await
     }
 
+    /// A store whose catalog is embedded, for a test under whose clock no server would be in time.
+    pub(crate) async fn embedded() -> Self {
+        World::on(TestDatabase::default(), Settings::default(), Limits::default()).await
+    }
+
     pub(crate) async fn limited(settings: Settings, limits: Limits) -> Self {
+        World::on(TestDatabase::new(), settings, limits).await
+    }
+
+    async fn on(database: TestDatabase, settings: Settings, limits: Limits) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let location = Location { data: directory.path().join("data"), key_file: None };
+        let mut location = Location::directory(directory.path().join("data"));
+        location.database = database.database();
         let drive = Drive::open_limited(&location, Clock::fixed(NOW), limits).await.unwrap();
         let router = app(drive.clone(), settings);
-        World { drive, directory, router }
+        World { drive, directory, router, database }
     }
 
     pub(crate) async fn person(&self, login: &str) -> Person {
@@ -81,8 +93,7 @@ impl World {
 
     /// What is stored: rows of every table that grows with uploads, and files of the store.
     pub(crate) fn stored(&self) -> Vec<String> {
-        let catalog = self.directory.path().join("data/catalog.db");
-        let catalog = rusqlite::Connection::open(catalog).unwrap();
+        let data = self.directory.path().join("data");
         let tables = [
             "nodes",
             "versions",
@@ -93,10 +104,7 @@ impl World {
             "shares",
             "changes",
         ];
-        let count = |table| {
-            let count = format!("select count(*) from {table}");
-            catalog.query_row(&count, [], |row| row.get::<_, i64>(0)).unwrap()
-        };
+        let count = |table| self.database.count(&data, table);
         let rows = tables.map(|table| format!("{table} {}", count(table)));
         let files = self.objects().into_iter().map(|file| file.display().to_string());
         rows.into_iter().chain(files).collect()

@@ -23,8 +23,11 @@ async fn no_request_scans_or_sorts_a_table() {
         .read(&(), |tx, ()| {
             let mut plans = Vec::new();
             for (name, sql) in statements() {
-                let mut statement =
-                    tx.engine().prepare(&format!("explain query plan {}", sql.sqlite)).unwrap();
+                let mut statement = tx
+                    .embedded()
+                    .unwrap()
+                    .prepare(&format!("explain query plan {}", sql.sqlite))
+                    .unwrap();
                 let columns = statement.parameter_count();
                 let nulls = rusqlite::params_from_iter(std::iter::repeat_n(0, columns));
                 let lines = statement.query_map(nulls, |row| row.get::<_, String>(3)).unwrap();

@@ -74,8 +74,8 @@ async fn a_full_disk_is_told_and_the_writer_lives() {
         .write((), |tx, ()| {
             Box::pin(async move {
                 let pages: i64 =
-                    tx.engine().pragma_query_value(None, "page_count", |r| r.get(0))?;
-                tx.engine().pragma_update(None, "max_page_count", pages)?;
+                    tx.embedded().unwrap().pragma_query_value(None, "page_count", |r| r.get(0))?;
+                tx.embedded().unwrap().pragma_update(None, "max_page_count", pages)?;
                 for key in 0..100_000 {
                     put(tx, key).await?;
                 }
@@ -88,7 +88,7 @@ async fn a_full_disk_is_told_and_the_writer_lives() {
     let more = catalog
         .write((), |tx, ()| {
             Box::pin(async move {
-                tx.engine().pragma_update(None, "max_page_count", 1 << 30)?;
+                tx.embedded().unwrap().pragma_update(None, "max_page_count", 1 << 30)?;
                 put(tx, 1).await
             })
         })

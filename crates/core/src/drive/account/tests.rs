@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 async fn store() -> (TempDir, Drive) {
     let directory = tempfile::tempdir().unwrap();
-    let location = Location { data: directory.path().join("data"), key_file: None };
+    let location = Location::directory(directory.path().join("data"));
     let clock = Clock::fixed(Time(1_750_000_000_000_000));
     let drive = Drive::open(&location, clock).await.unwrap();
     (directory, drive)

@@ -13,7 +13,7 @@ const START: Time = Time(1_750_000_000_000_000);
 /// A store in which jane and ann have the password "secret".
 async fn store() -> (TempDir, Drive) {
     let directory = tempfile::tempdir().unwrap();
-    let location = Location { data: directory.path().join("data"), key_file: None };
+    let location = Location::directory(directory.path().join("data"));
     let drive = Drive::open(&location, Clock::fixed(START)).await.unwrap();
     for login in ["jane", "ann"] {
         let user = NewUser {

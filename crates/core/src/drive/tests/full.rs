@@ -8,7 +8,7 @@ const INLINE: usize = 16 << 10;
 
 #[tokio::test]
 async fn an_upload_into_a_full_catalog_leaves_nothing() {
-    let world = World::new().await;
+    let world = World::embedded().await;
     let kept = world.put("kept.bin", &bytes(100)).await;
     let before = world.stored();
     world.drive.catalog().allow_pages(0).await;
@@ -45,7 +45,7 @@ async fn an_upload_into_a_full_catalog_leaves_nothing() {
 /// A chunk that found no room is a gap, also when there is room again for what comes behind it.
 #[tokio::test]
 async fn an_upload_with_a_gap_cannot_be_finished() {
-    let world = World::new().await;
+    let world = World::embedded().await;
     let before = world.stored();
     world.drive.catalog().allow_pages(0).await;
     // Until the room in pages that are begun is used up.
@@ -64,7 +64,7 @@ async fn an_upload_with_a_gap_cannot_be_finished() {
 
 #[tokio::test]
 async fn room_can_be_made_in_a_full_catalog() {
-    let world = World::new().await;
+    let world = World::embedded().await;
     let before = world.stored();
     let file = world.put("large.bin", &bytes(100_000)).await;
     let inline = world.put("small.bin", &bytes(INLINE)).await;
@@ -81,7 +81,7 @@ async fn room_can_be_made_in_a_full_catalog() {
 /// One unit that finds no room takes the engine's transaction with it, and not its neighbours.
 #[tokio::test(flavor = "multi_thread")]
 async fn uploads_that_fit_do_not_suffer_from_those_that_do_not() {
-    let world = World::new().await;
+    let world = World::embedded().await;
     world.drive.catalog().allow_pages(60).await;
     let uploads = (0..60).map(|number| {
         let (drive, caller) = (world.drive.clone(), world.caller.clone());

@@ -20,7 +20,7 @@ pub(super) fn limit_objects(drive: &mut Drive, object_max: usize) {
 }
 
 async fn limited(object_max: usize) -> World {
-    let mut world = World::new().await;
+    let mut world = World::embedded().await;
     limit_objects(&mut world.drive, object_max);
     world
 }

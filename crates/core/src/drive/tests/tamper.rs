@@ -2,7 +2,7 @@
 //! gets the right bytes or none.
 
 use super::objects::limit_objects;
-use super::world::{World, bytes, open, read};
+use super::world::{World, bytes, open_in, read};
 use crate::access::Caller;
 use crate::drive::Drive;
 use crate::error::Error;
@@ -214,7 +214,7 @@ fn copy_catalog(from: &Path, to: &Path) {
 #[test]
 fn a_reader_gets_the_right_bytes_or_none() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let mut world = runtime.block_on(World::new());
+    let mut world = runtime.block_on(World::embedded());
     limit_objects(&mut world.drive, 40_000);
     let mut files = Vec::new();
     for (at, len) in [0, 100, 100, 16_384, 16_385, 16_385, 120_000, 150_000].iter().enumerate() {
@@ -223,7 +223,7 @@ fn a_reader_gets_the_right_bytes_or_none() {
         let file = runtime.block_on(world.put(&format!("{at}.bin"), &content));
         files.push((file.id, content));
     }
-    let World { drive, caller, directory } = world;
+    let World { drive, caller, directory, database } = world;
     drop(drive);
     let (catalog, whole) =
         (directory.path().join("data/catalog.db"), directory.path().join("whole.db"));
@@ -238,7 +238,7 @@ fn a_reader_gets_the_right_bytes_or_none() {
         connection.close().unwrap();
         let mut refusals = 0;
         runtime.block_on(async {
-            let drive = open(&directory).await;
+            let drive = open_in(&directory, &database).await;
             for (file, content) in &files {
                 refusals += u32::from(is_refused(&drive, &caller, (*file, content)).await?);
             }
@@ -268,7 +268,7 @@ fn a_reader_gets_the_right_bytes_or_none() {
 
 #[tokio::test]
 async fn a_wrap_that_another_file_has_is_refused() {
-    let world = World::new().await;
+    let world = World::embedded().await;
     let files = [world.put("a.bin", &bytes(100)).await, world.put("b.bin", &bytes(100)).await];
     world
         .catalog()

@@ -22,7 +22,10 @@ struct Place {
 
 impl Place {
     async fn new() -> Self {
-        let ann = Filr::new().await;
+        Place::of(Filr::new().await).await
+    }
+
+    async fn of(ann: Filr) -> Self {
         let folder = format!("/folders/{}", ann.folder(MY_FILES, "A").await);
         let sub = format!("/folders/{}", ann.folder(&folder, "sub").await);
         let other = format!("/folders/{}", ann.folder(MY_FILES, "other").await);
@@ -208,7 +211,7 @@ async fn a_connection_that_breaks_stores_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_that_stalls_is_given_up() {
-    let place = Place::new().await;
+    let place = Place::of(Filr::in_world(World::embedded().await).await).await;
     let before = place.ann.world.stored();
     let begun = stream::iter([Ok::<_, Infallible>(Bytes::from(bytes(600_000)))]);
     let body = Body::from_stream(stream::StreamExt::chain(begun, stream::pending()));

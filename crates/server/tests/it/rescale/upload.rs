@@ -239,7 +239,7 @@ fn paced(whole: Bytes, at_once: usize, each_second: usize) -> Body {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_that_stalls_or_trickles_is_given_up() {
-    let world = World::new().await;
+    let world = World::embedded().await;
     let ann = world.person("ann").await;
     let nothing = world.stored();
     let whole = Bytes::from(form(&[Part::file("a.dat", &bytes(1 << 20))]));

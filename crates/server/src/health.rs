@@ -1,0 +1,26 @@
+//! What a load balancer asks: whether this process lives, and whether it can serve.
+
+use crate::app::App;
+use axum::Router;
+use axum::extract::State;
+use axum::routing::get;
+use http::StatusCode;
+
+pub(crate) fn routes() -> Router<App> {
+    Router::new().route("/healthz", get(lives)).route("/readyz", get(is_ready))
+}
+
+async fn lives() -> &'static str {
+    "ok\n"
+}
+
+/// 503 while the catalog or the store of objects cannot be reached, or has no room.
+async fn is_ready(State(app): State<App>) -> (StatusCode, &'static str) {
+    match app.drive.ready().await {
+        Ok(()) => (StatusCode::OK, "ready\n"),
+        Err(error) => {
+            tracing::warn!(%error, "not ready");
+            (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
+        }
+    }
+}
