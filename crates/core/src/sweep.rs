@@ -17,6 +17,9 @@ pub(crate) const CHANGES_DAYS: i64 = 30;
 /// For how long a node that sweeps keeps the others from it, if it does not come to its end.
 const SWEEP_SECONDS: i64 = 600;
 
+/// How long a copy of a tree may take before it counts as given up.
+const COPY_SECONDS: i64 = 86_400;
+
 /// What a sweep does.
 #[derive(Clone, Copy, Debug)]
 pub struct SweepSettings {
@@ -102,7 +105,8 @@ impl Drive {
                 .catalog()
                 .write((before, self.now()), |tx, (before, now)| {
                     Box::pin(async move {
-                        let due = trash::due(tx, *before, CHUNK).await?;
+                        let begun = now.plus_seconds(-COPY_SECONDS);
+                        let due = trash::due(tx, (*before, begun), CHUNK).await?;
                         let mut folders = Vec::new();
                         for (id, file) in &due {
                             if *file {

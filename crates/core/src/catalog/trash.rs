@@ -38,7 +38,7 @@ statements! {
     TOP = "select kind from nodes where id = $1 and trashed > 0 and trashed_with = id \
         and parent is not null";
     DUE = "select id, kind from nodes where trashed < $1 and trashed_with = id \
-        order by trashed, id limit $2";
+        and (parent is not null or trashed < $2) order by trashed, id limit $3";
     FILES_IN = concat!(whole!(), "select n.id from whole cross join nodes n \
         where n.parent = whole.id and n.kind = 1 limit $2");
     FOLDERS_EMPTY = concat!(whole!(), "select whole.id from whole where not exists \
@@ -108,9 +108,14 @@ pub(crate) async fn top_is_file(tx: &mut Tx<'_>, id: i64) -> Result<Option<bool>
     tx.opt(&TOP, params![id]).await
 }
 
-/// Up to `limit` tops that went to the trash before a time: numbers, and whether each is a file.
-pub(crate) async fn due(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<Vec<(i64, bool)>> {
-    tx.all(&DUE, params![before, limit]).await
+/// Up to `limit` tops that went to the trash before a time, or were begun as a copy before `begun` too
+/// and never attached: numbers, and whether each is a file.
+pub(crate) async fn due(
+    tx: &mut Tx<'_>,
+    (before, begun): (Time, Time),
+    limit: i64,
+) -> Result<Vec<(i64, bool)>> {
+    tx.all(&DUE, params![before, begun, limit]).await
 }
 
 /// Takes a piece of a tree that is cut off apart: the contents that its files had. `None`: nothing of

@@ -6,16 +6,16 @@ use super::entries::own_folder;
 use crate::access::{Caller, Granted, Right, grant_folder};
 use crate::catalog::conn::Tx;
 use crate::catalog::entries::{self, From, key};
-use crate::catalog::files::Place;
+use crate::catalog::files::{self, Place};
 use crate::catalog::folders::{self, Action, Child, DEPTH_MAX, NewFolder};
 use crate::catalog::{shares, trash, users};
 use crate::clock::Time;
 use crate::error::{Error, Result};
 use crate::id::FolderId;
-use crate::name::{Label, Name};
+use crate::name::{Label, Name, fold};
 use crate::node::{Entry, EntryKey, FileHex, Folder, FolderRef, Seen, Stamp};
 use crate::vault::keys::Keyring;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Files of one unit: short enough to stand in no one's way.
@@ -181,27 +181,51 @@ impl Drive {
                 })
                 .await?;
         }
+        let mut titles: HashMap<FolderId, HashSet<String>> = HashMap::new();
+        for folder in below {
+            if let Some(copy) = folder.parent.and_then(|parent| copies.get(&parent)) {
+                titles.entry(*copy).or_default().insert(fold(&folder.title));
+            }
+        }
         for folder in tree {
             if let Some(copy) = copies.get(&folder.id) {
-                self.copy_files(caller, folder.id, *copy).await?;
+                let titles = titles.remove(copy).unwrap_or_default();
+                self.copy_files(caller, (source.id, folder.id), (top, *copy), titles).await?;
             }
         }
         Ok(())
     }
 
-    async fn copy_files(&self, caller: &Caller, source: FolderId, copy: FolderId) -> Result<()> {
+    /// Copies the files of a folder. A folder below the top of the original that went away meanwhile
+    /// has none.
+    async fn copy_files(
+        &self,
+        caller: &Caller,
+        (source_top, source): (FolderId, FolderId),
+        (top, copy): (FolderId, FolderId),
+        titles: HashSet<String>,
+    ) -> Result<()> {
+        let titles = Arc::new(titles);
         let mut behind: Option<EntryKey> = None;
         loop {
-            let keys = Arc::clone(&self.vault().keys);
-            let input = (caller.clone(), self.now(), source, copy, behind, keys);
+            let copied = (Arc::clone(&self.vault().keys), Arc::clone(&titles), behind);
+            let input = (caller.clone(), self.now(), (source_top, source), (top, copy), copied);
             behind = self
                 .catalog()
-                .write(input, |tx, (caller, now, source, copy, behind, keys)| {
+                .write(input, |tx, (caller, now, (source_top, source), (top, copy), copied)| {
                     Box::pin(async move {
-                        let source =
-                            grant_folder(tx, caller, *now, (*source).into(), Right::Read).await?;
-                        let copy = own_folder(tx, *copy).await?;
-                        copy_some_files(tx, keys, (&source, &copy), behind.as_ref(), *now).await
+                        let found =
+                            grant_folder(tx, caller, *now, (*source).into(), Right::Read).await;
+                        if source != source_top && matches!(found, Err(Error::NotFound(_))) {
+                            grant_folder(tx, caller, *now, (*source_top).into(), Right::Read)
+                                .await?;
+                            return Ok(None);
+                        }
+                        unattached(tx, *top).await?;
+                        let (source, copy) = (found?, own_folder(tx, *copy).await?);
+                        let (keys, titles, behind) = copied;
+                        let into = (&copy, &**titles);
+                        copy_some_files(tx, keys, &source, into, behind.as_ref(), *now).await
                     })
                 })
                 .await?;
@@ -225,9 +249,17 @@ impl Drive {
                     let to = grant_folder(tx, caller, *now, *to, Right::Add).await?;
                     let label = name.label();
                     refuse_taken(tx, &to, &label, 0).await?;
+                    let copy = unattached(tx, *top).await?;
+                    if copy.owner != to.owner {
+                        let why = "the folder that a copy was to go to changed hands";
+                        return Err(Error::Unavailable(why.into()));
+                    }
                     trash::put_back(tx, top.0, to.id, &label).await?;
                     trash::unmark_folders(tx, *top).await?;
                     let sums = folders::sums(tx, *top).await?;
+                    if folders::height(tx, *top).await? + sums.depth > DEPTH_MAX {
+                        return Err(Error::Hierarchy);
+                    }
                     let (files, bytes) = (sums.files.cast_signed(), sums.bytes.cast_signed());
                     let at = users::change_tree(tx, to.owner, files, bytes, *now).await?;
                     child(tx, to.id, *top, Action::Added, at).await?;
@@ -320,6 +352,13 @@ async fn move_folder<'tx>(
     child(tx, to.id, folder.id, Action::Added, at).await
 }
 
+/// The top of a copy that is being made, unless the sweep has taken it for given up.
+async fn unattached(tx: &mut Tx<'_>, top: FolderId) -> Result<Folder> {
+    let found = folders::find(tx, top).await?;
+    let made = found.filter(|top| top.parent.is_none() && top.trashed > Some(Time(0)));
+    made.ok_or_else(|| Error::Unavailable("the copy took too long and was given up".into()))
+}
+
 /// Makes copies of folders below those that were copied before; all copies so far.
 async fn copy_folders(
     tx: &mut Tx<'_>,
@@ -328,7 +367,7 @@ async fn copy_folders(
     wanted: &[Folder],
     mut copies: HashMap<FolderId, FolderId>,
 ) -> Result<HashMap<FolderId, FolderId>> {
-    let owner = own_folder(tx, top).await?.owner;
+    let owner = unattached(tx, top).await?.owner;
     for folder in wanted {
         let Some(parent) = folder.parent.and_then(|parent| copies.get(&parent)).copied() else {
             continue;
@@ -343,11 +382,28 @@ async fn copy_folders(
     Ok(copies)
 }
 
+/// A label that is free in a copy that is being made: its folders were read before its files, and are
+/// not among its live children yet.
+async fn free_label(
+    tx: &mut Tx<'_>,
+    copy: FolderId,
+    titles: &HashSet<String>,
+    wanted: &Label,
+) -> Result<Label> {
+    let (mut label, mut number) = (wanted.clone(), 2);
+    while titles.contains(&label.key()) || files::taken(tx, copy, &label).await?.is_some() {
+        label = wanted.numbered(number);
+        number += 1;
+    }
+    Ok(label)
+}
+
 /// Copies some files of a folder into its copy; behind which to go on, `None` at the end.
 async fn copy_some_files(
     tx: &mut Tx<'_>,
     keys: &Keyring,
-    (source, copy): (&Granted<'_, Folder>, &Folder),
+    source: &Granted<'_, Folder>,
+    (copy, titles): (&Folder, &HashSet<String>),
     behind: Option<&EntryKey>,
     now: Time,
 ) -> Result<Option<EntryKey>> {
@@ -357,7 +413,7 @@ async fn copy_some_files(
     let mut bytes = 0;
     for file in &files {
         let name = Name::parse(&file.name)?;
-        let label = Name::parse(&file.label)?.label();
+        let label = free_label(tx, copy.id, titles, &Name::parse(&file.label)?.label()).await?;
         copy_to(tx, keys, file, spot, (&name, &label), (FileHex::new(), now)).await?;
         bytes += file.size.cast_signed();
     }

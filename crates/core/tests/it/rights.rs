@@ -214,6 +214,88 @@ async fn source(world: &World) -> (Folder, Folder) {
 }
 
 #[tokio::test]
+async fn a_copy_does_not_land_in_a_tree_that_changed_hands() {
+    let world = World::new().await;
+    let World { drive, caller: ann, .. } = &world;
+    let bob = person(drive, "bob").await;
+    let (source, _) = source(&world).await;
+    let target = world.mkdir(ann, FolderRef::Home, "target").await;
+    let theirs = world.mkdir(&bob, FolderRef::Home, "theirs").await;
+    world.give(&bob, here(&theirs), ann, terms(Role::Contributor, Sharing::default())).await;
+    let wanted = name("copy");
+    let mut copy = Box::pin(drive.copy_folder(ann, source.id.into(), target.id.into(), &wanted));
+    begin(&mut copy).await;
+    drive.move_folder(ann, target.id.into(), theirs.id.into()).await.unwrap();
+    let copied = copy.await;
+    assert!(matches!(copied, Err(Error::Unavailable(_))), "{copied:?}");
+    world.totals_are(&bob, 0, 0).await;
+    world.totals_are(ann, 1, 4).await;
+}
+
+#[tokio::test]
+async fn a_copy_does_not_land_too_deep() {
+    let world = World::new().await;
+    let World { drive, caller: ann, .. } = &world;
+    let mut tops = Vec::new();
+    for title in ["source", "deep"] {
+        let top = world.mkdir(ann, FolderRef::Home, title).await;
+        let mut last = top.clone();
+        for _ in 0..300 {
+            last = world.mkdir(ann, last.id, "x").await;
+        }
+        tops.push((top, last));
+    }
+    let target = world.mkdir(ann, FolderRef::Home, "target").await;
+    let wanted = name("copy");
+    let mut copy = Box::pin(drive.copy_folder(ann, tops[0].0.id.into(), target.id.into(), &wanted));
+    begin(&mut copy).await;
+    drive.move_folder(ann, target.id.into(), tops[1].1.id.into()).await.unwrap();
+    let copied = copy.await;
+    assert!(matches!(copied, Err(Error::Hierarchy)), "{copied:?}");
+}
+
+#[tokio::test]
+async fn a_copy_that_is_being_made_is_nothing_in_the_trash() {
+    let world = World::new().await;
+    let World { drive, caller: ann, .. } = &world;
+    let (source, _) = source(&world).await;
+    let wanted = name("copy");
+    let mut copy = Box::pin(drive.copy_folder(ann, source.id.into(), FolderRef::Home, &wanted));
+    begin(&mut copy).await;
+    drive.clock().advance_seconds(60);
+    drive.sweep(SweepSettings { trash_days: 0 }).await.unwrap();
+    let copied = copy.await.unwrap();
+    assert_eq!(copied.folders, 1);
+    world.totals_are(ann, 2, 8).await;
+    // One that was given up goes in the end.
+    let wanted = name("other");
+    let mut copy = Box::pin(drive.copy_folder(ann, source.id.into(), FolderRef::Home, &wanted));
+    begin(&mut copy).await;
+    drop(copy);
+    drive.clock().advance_seconds(60);
+    let empty = SweepSettings { trash_days: 0 };
+    assert_eq!(drive.sweep(empty).await.unwrap().purged, 0);
+    drive.clock().advance_seconds(86_400);
+    assert_eq!(drive.sweep(empty).await.unwrap().purged, 1);
+}
+
+#[tokio::test]
+async fn a_copy_goes_on_while_the_original_changes() {
+    let world = World::new().await;
+    let World { drive, caller: ann, .. } = &world;
+    let (source, sub) = source(&world).await;
+    let gone = world.mkdir(ann, source.id, "gone").await;
+    let wanted = name("copy");
+    let mut copy = Box::pin(drive.copy_folder(ann, source.id.into(), FolderRef::Home, &wanted));
+    begin(&mut copy).await;
+    drive.rename_folder(ann, sub.id.into(), &name("other")).await.unwrap();
+    world.put_in(ann, &source, "sub").await;
+    drive.delete_folder(ann, gone.id.into(), TRASH).await.unwrap();
+    let copied = copy.await.unwrap();
+    assert_eq!((copied.files, copied.folders), (1, 2));
+}
+
+#[tokio::test]
 async fn a_file_of_a_copy_that_is_being_made_cannot_be_restored() {
     let world = World::embedded().await;
     let World { drive, caller: ann, .. } = &world;
