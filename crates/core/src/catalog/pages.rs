@@ -199,10 +199,13 @@ pub(crate) struct Run<'a> {
     pub(crate) pattern: Option<&'a str>,
 }
 
+/// No folded name is so long; the engine refuses patterns of more than 50 000 bytes.
+pub(crate) const PATTERN_MAX: usize = 1_000;
+
 /// A pattern that finds `folded` anywhere in a folded name.
 pub(crate) fn pattern(folded: &str) -> String {
     let mut pattern = String::from("%");
-    for c in folded.chars() {
+    for c in folded.chars().take(PATTERN_MAX) {
         if matches!(c, '%' | '_' | '!') {
             pattern.push('!');
         }

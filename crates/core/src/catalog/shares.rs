@@ -63,7 +63,7 @@ statements! {
     SHARES_ABOVE = concat!(up!(), "select s.id from up cross join shares s \
         where s.node = up.id and up.height > 0");
     SHARE_HANGING = "select id, node from shares where via = $1";
-    SHARE_USERS = "select id, user_id from shares where node = $1 and user_id is not null";
+    SHARE_USERS = "select id, user_id, expires from shares where node = $1 and user_id is not null";
     SHARE_CLAIM = "update shares set user_id = $1 where email_key = $2 and user_id is null";
 }
 
@@ -342,14 +342,18 @@ pub(crate) async fn set_readers<'tx>(
     users: &[UserId],
     at: Time,
 ) -> Result<()> {
-    let known: Vec<(i64, i64)> = tx.all(&SHARE_USERS, params![file.id.0]).await?;
-    for (share, user) in &known {
-        if !users.contains(&UserId(*user)) {
-            delete(tx, ShareId(*share)).await?;
+    let shares: Vec<(i64, i64, Option<Time>)> = tx.all(&SHARE_USERS, params![file.id.0]).await?;
+    let mut known = Vec::new();
+    for (share, user, expires) in shares {
+        let over = expires.is_some_and(|expires| expires <= at);
+        if over || !users.contains(&UserId(user)) {
+            delete(tx, ShareId(share)).await?;
+        } else {
+            known.push(UserId(user));
         }
     }
     for user in users {
-        if known.iter().any(|(_, known)| *known == user.0) {
+        if known.contains(user) {
             continue;
         }
         let row = ShareRow {

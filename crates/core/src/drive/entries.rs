@@ -403,6 +403,9 @@ fn wildcards(keyword: &str) -> Result<String> {
     if keyword.starts_with(['*', '?']) && keyword != "*" {
         return Err(Error::invalid("keyword", "A search cannot begin with a wildcard."));
     }
+    if keyword.chars().count() > pages::PATTERN_MAX {
+        return Err(Error::invalid("keyword", "This is longer than any name."));
+    }
     let anywhere = pages::pattern(keyword);
     if !keyword.contains(['*', '?']) {
         return Ok(anywhere);

@@ -341,6 +341,9 @@ async fn share(
             let address = check_email(address)?;
             let key = fold(&address);
             let user = users::id_by_email(tx, &key).await?;
+            if user.is_some_and(|user| user == node.owner || user == node.user) {
+                return Err(Error::invalid("recipient", "This user has it already."));
+            }
             (email, email_key) = (Some(address), Some(key));
             user
         }

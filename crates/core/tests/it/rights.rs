@@ -2,9 +2,9 @@
 
 use crate::world::{World, end, person};
 use bindery_core::{
-    Caller, DeleteFile, DeleteFolder, Error, File, FileId, Folder, FolderRef, Kinds, Name,
-    NewRecipient, NodeRef, OnTaken, Recipient, Role, Share, Sharing, SweepSettings, Target, Terms,
-    UserId, Window,
+    Caller, Change, DeleteFile, DeleteFolder, Error, File, FileId, Folder, FolderRef, Kinds, Name,
+    NewRecipient, NodeRef, OnTaken, Recipient, Role, Search, Share, Sharing, SweepSettings, Target,
+    Terms, UserId, Window,
 };
 use std::future::Future;
 use std::pin::Pin;
@@ -337,6 +337,33 @@ async fn what_was_deleted_for_good_does_not_come_back() {
 }
 
 #[tokio::test]
+async fn whose_share_is_over_may_be_made_a_reader_again() {
+    let world = World::new().await;
+    let World { drive, caller: ann, .. } = &world;
+    let bob = person(drive, "bob").await;
+    let file = world.put("file", b"content").await;
+    let plain = terms(Role::Viewer, Sharing::default());
+    let short = Terms { expires: Some(drive.clock().now().plus_seconds(60)), ..plain };
+    world.give(ann, this(&file), &bob, short).await;
+    drive.clock().advance_seconds(61);
+    assert!(!world.sees(&bob, this(&file)).await);
+    let shared_with = Some(vec!["bob@example.com".to_owned()]);
+    let change = Change { shared_with, ..Change::default() };
+    drive.change(ann, file.id, change).await.unwrap();
+    assert!(world.sees(&bob, this(&file)).await);
+}
+
+#[tokio::test]
+async fn a_share_by_e_mail_with_its_owner_is_refused_as_one_by_name_is() {
+    let world = World::new().await;
+    let World { drive, caller: ann, .. } = &world;
+    let file = world.put("file", b"content").await;
+    let me = NewRecipient::External("Jane@Example.com".into());
+    let shared = drive.share(ann, this(&file), me, terms(Role::Viewer, Sharing::all())).await;
+    assert!(matches!(shared, Err(Error::Invalid { .. })), "{shared:?}");
+}
+
+#[tokio::test]
 async fn each_kind_of_sharing_on_may_come_from_another_share() {
     let world = World::new().await;
     let World { drive, caller: ann, .. } = &world;
@@ -349,4 +376,22 @@ async fn each_kind_of_sharing_on_may_come_from_another_share() {
     assert!(drive.rights(&bob, this(&file)).await.unwrap().1.public_link);
     let plain = terms(Role::Viewer, Sharing::default());
     drive.share(&bob, this(&file), NewRecipient::Link, plain).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_endless_keyword_finds_nothing() {
+    let world = World::new().await;
+    let World { drive, caller: ann, .. } = &world;
+    world.put(&"f".repeat(255), b"content").await;
+    for keyword in ["f".repeat(100_000), "f*".repeat(50_000), format!("{}!", "f*".repeat(499))] {
+        let search =
+            Search { folder: FolderRef::Home, recursive: true, keyword, kinds: Kinds::Both };
+        let window = Window { first: 0, count: None, behind: None };
+        let found = drive.search(ann, search, window).await;
+        assert!(
+            matches!(&found, Ok((_, list)) if list.total == 0)
+                || matches!(&found, Err(Error::Invalid { .. })),
+            "{found:?}"
+        );
+    }
 }
