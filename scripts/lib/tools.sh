@@ -14,6 +14,7 @@ if [ -n "${CI:-}" ]; then export CARGO_INCREMENTAL=0; fi
 cargo_deny_version=0.20.2
 cargo_fuzz_version=0.13.2
 cargo_nextest_version=0.9.151
+s3s_fs_version=0.14.1
 
 # step NAME COMMAND...: runs the command under a heading and tells how long it took.
 # Call it plainly, never in an `if` or before `||`: there bash would ignore `set -e` inside it.
@@ -77,21 +78,28 @@ ensure_commands() {
   command -v python3 >/dev/null || apt_install python3
 }
 
-# ensure_cargo_tool NAME VERSION: builds it from source unless that version is in the cache.
-# Minutes matter more than the tool's own speed, so it is built with little optimisation.
+# ensure_cargo_tool NAME VERSION [OPTION...]: builds it from source unless that version is in the
+# cache; options are those of `cargo install`. Minutes matter more than the tool's own speed, so it
+# is built with little optimisation.
 ensure_cargo_tool() {
   local name=$1 version=$2
+  shift 2
   if [ -x "$tools/bin/$name" ] && grep -q "^\"$name $version " "$tools/.crates.toml"; then return; fi
   echo "Building $name $version (once; a few minutes)"
   CARGO_TARGET_DIR="$tools/build" CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_DEBUG=0 \
     CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
-    cargo install --quiet --locked --root "$tools" --version "$version" "$name"
+    cargo install --quiet --locked --root "$tools" --version "$version" "$@" "$name"
   rm -rf "$tools/build"
 }
 
 # Any nextest will do: only what the project relies on in its output or rules is pinned.
 ensure_nextest() {
   cargo nextest --version >/dev/null 2>&1 || ensure_cargo_tool cargo-nextest "$cargo_nextest_version"
+}
+
+# The S3 server of the tests: a real one, whose buckets are directories.
+ensure_s3() {
+  ensure_cargo_tool s3s-fs "$s3s_fs_version" --features binary
 }
 
 # ensure_venv REQUIREMENTS: sets `venv` to an environment that holds exactly these.

@@ -29,6 +29,11 @@ pub(crate) struct Place {
     #[arg(long, global = true, value_name = "FILE", env = "BINDERY_MASTER_KEY_FILE")]
     #[arg(hide_env_values = true, help_heading = "Where the store is")]
     master_key_file: Option<PathBuf>,
+    /// A store for contents: s3://BUCKET/PREFIX, gs://… or az://…, with credentials, region and
+    /// endpoint from AWS_…, GOOGLE_… or AZURE_… variables [default: the data directory]
+    #[arg(long, global = true, value_name = "URL", env = "BINDERY_BLOBS")]
+    #[arg(hide_env_values = true, help_heading = "Where the store is")]
+    blobs: Option<String>,
     /// A PostgreSQL database for the catalog, postgres://USER:PASSWORD@HOST:PORT/NAME?sslmode=…
     /// [default: SQLite in the data directory]
     #[arg(long, global = true, value_name = "URL", env = "BINDERY_DATABASE_URL")]
@@ -114,6 +119,7 @@ struct File {
     tls_cert: Option<PathBuf>,
     tls_key: Option<PathBuf>,
     trusted_proxies: Option<Vec<IpAddr>>,
+    blobs: Option<String>,
     database_url: Option<String>,
     database_connections: Option<u16>,
     database_statement_seconds: Option<u32>,
@@ -161,6 +167,7 @@ impl Config {
         Location {
             data: data.unwrap_or_else(|| DATA.into()),
             key_file: key_file.or_else(|| self.file.master_key_file.clone()),
+            blobs: self.place.blobs.clone().or_else(|| self.file.blobs.clone()),
             database: self.database(),
         }
     }

@@ -48,6 +48,8 @@ pub struct Location {
     pub data: PathBuf,
     /// The master key file, if it is not `master.key` in the data directory.
     pub key_file: Option<PathBuf>,
+    /// Where objects are stored, if not in the data directory: `s3://bucket/prefix`, `gs://…`, `az://…`.
+    pub blobs: Option<String>,
     /// The catalog's database, if it is not embedded in the data directory.
     pub database: Option<Database>,
 }
@@ -55,7 +57,7 @@ pub struct Location {
 impl Location {
     /// Everything in one directory.
     pub fn directory(data: impl Into<PathBuf>) -> Self {
-        Location { data: data.into(), key_file: None, database: None }
+        Location { data: data.into(), key_file: None, blobs: None, database: None }
     }
 
     fn catalog(&self) -> PathBuf {
@@ -127,7 +129,10 @@ impl Drive {
             None => Catalog::open(&catalog_file, &clock)?,
         };
         sync_directory(&location.data)?;
-        let blobs = Blobs::open(&location.data.join("objects"))?;
+        let blobs = match &location.blobs {
+            Some(url) => Blobs::open_url(url)?,
+            None => Blobs::open(&location.data.join("objects"))?,
+        };
         let vault = Vault::new(blobs, keys);
         let drive = Drive(Arc::new(Inner {
             catalog,
@@ -139,6 +144,7 @@ impl Drive {
             sign_ins: Arc::default(),
         }));
         drive.check_keys().await?;
+        drive.check_blobs().await?;
         Ok(drive)
     }
 
@@ -170,7 +176,7 @@ impl Drive {
     /// Whether the catalog and the store of objects can be reached now.
     pub async fn ready(&self) -> Result<()> {
         self.has_users().await?;
-        self.vault().blobs.check_room()
+        self.vault().blobs.ready().await
     }
 
     pub(crate) fn catalog(&self) -> &Catalog {
@@ -210,6 +216,17 @@ impl Drive {
                 })
             })
             .await
+    }
+
+    /// Two catalogs must not share objects: each would remove what only the other one knows.
+    async fn check_blobs(&self) -> Result<()> {
+        let fresh = uuid::Uuid::new_v4().simple().to_string();
+        let known = self.catalog().read(&(), |tx, ()| Box::pin(meta::id(tx))).await?;
+        let id = match known {
+            Some(id) => id,
+            None => self.catalog().write(fresh, |tx, id| Box::pin(meta::set_id(tx, id))).await?,
+        };
+        self.vault().blobs.belong_to(&id).await
     }
 
     fn note_use(&self, caller: &Caller, at: Time) {

@@ -199,9 +199,18 @@ impl From<object_store::Error> for Error {
             }
             cause = current.source();
         }
-        Error::Internal(error.into())
+        match error {
+            // A service that cannot be reached, or that is not well, may be by the next try.
+            object_store::Error::Generic { store, .. } if store != LOCAL_STORE => {
+                Error::Unavailable(error.into())
+            }
+            _ => Error::Internal(error.into()),
+        }
     }
 }
+
+/// What the local backend calls itself in its errors.
+const LOCAL_STORE: &str = "LocalFileSystem";
 
 fn is_full(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{QuotaExceeded, StorageFull};

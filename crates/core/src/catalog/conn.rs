@@ -185,5 +185,7 @@ fn configure(conn: &Connection) -> Result<()> {
     conn.busy_timeout(BUSY_TIMEOUT)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     conn.pragma_update(None, "trusted_schema", false)?;
+    // An index made for one statement costs a walk over a whole table, whatever the statement wants.
+    conn.pragma_update(None, "automatic_index", false)?;
     Ok(())
 }

@@ -9,6 +9,7 @@ use crate::id::FileId;
 
 const INSPECTED: &str = "inspected";
 const SWEEP: &str = "sweep";
+const ID: &str = "id";
 
 /// A place in the order of all versions: a file, and a version's number.
 pub(crate) type VersionMark = (FileId, u64);
@@ -60,4 +61,18 @@ pub(crate) async fn take_sweep(tx: &mut Tx<'_>, node: u64, now: Time, until: Tim
         tx.exec(&VALUE_SET, params![SWEEP, &format!("{node} {until}")]).await?;
     }
     Ok(!by_another)
+}
+
+/// What tells this catalog from every other one.
+pub(crate) async fn id(tx: &mut Tx<'_>) -> Result<Option<String>> {
+    tx.opt(&VALUE, params![ID]).await
+}
+
+/// Gives the catalog an id, unless it has one; the one that it has.
+pub(crate) async fn set_id(tx: &mut Tx<'_>, fresh: &str) -> Result<String> {
+    if let Some(id) = id(tx).await? {
+        return Ok(id);
+    }
+    tx.exec(&VALUE_SET, params![ID, fresh]).await?;
+    Ok(fresh.to_owned())
 }

@@ -6,7 +6,7 @@ mod inspect;
 mod objects;
 mod tamper;
 
-#[path = "../../tests/it/database.rs"]
-mod database;
+#[path = "../../tests/it/backend.rs"]
+mod backend;
 #[path = "../../tests/it/world.rs"]
 mod world;

@@ -189,15 +189,26 @@ impl Upload {
             writer.discard().await;
             return Err(Error::TooLarge { limit });
         }
-        while let Taken::NeedsObject = writer.write(&mut chunk).await? {
+        match self.fill(&mut writer, &mut chunk).await {
+            Ok(()) => {
+                self.writer = Some(writer);
+                Ok(())
+            }
+            Err(error) => {
+                writer.discard().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn fill(&mut self, writer: &mut ContentWriter, chunk: &mut Bytes) -> Result<()> {
+        while let Taken::NeedsObject = writer.write(chunk).await? {
             let blob = BlobKey::random();
             self.leased.push(blob.clone());
             lease(&self.drive, blob.clone(), self.owner).await?;
             writer.begin_object(blob).await?;
         }
-        self.keep_leases().await?;
-        self.writer = Some(writer);
-        Ok(())
+        self.keep_leases().await
     }
 
     /// Ends the upload. When this returns `Ok`, the file is durable and can be seen.

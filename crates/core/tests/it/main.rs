@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod database;
+mod backend;
 mod leases;
 mod model;
 mod nodes;

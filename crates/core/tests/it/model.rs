@@ -1,12 +1,12 @@
 //! A model of the domain, a few maps in memory, beside the real one: random operations by three users
 //! must have the same outcome in both, and leave the same trees, totals and rights.
 
-use crate::database::TestDatabase;
+use crate::backend::Backend;
 use bindery_core::{
     Base, Caller, Clock, DeleteFile, DeleteFolder, Drive, Entry, Error, FileId, FileRef, FileSet,
-    FolderId, FolderRef, Kinds, Label, List, Location, Name, NewRecipient, NewUser, NodeRef,
-    OnTaken, OrderBy, PageNumber, Role, ShareId, SharedNode, Sharing, SweepSettings, Target, Terms,
-    Time, UploadEnd, UserId, VersionId, Window,
+    FolderId, FolderRef, Kinds, Label, List, Name, NewRecipient, NewUser, NodeRef, OnTaken,
+    OrderBy, PageNumber, Role, ShareId, SharedNode, Sharing, SweepSettings, Target, Terms, Time,
+    UploadEnd, UserId, VersionId, Window,
 };
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -269,7 +269,7 @@ impl Model {
 
 struct World {
     _directory: TempDir,
-    _database: TestDatabase,
+    _backend: Backend,
     drive: Drive,
     callers: Vec<Caller>,
     users: Vec<UserId>,
@@ -285,9 +285,8 @@ impl World {
             true => tempfile::tempdir_in(shared_memory).unwrap(),
             false => tempfile::tempdir().unwrap(),
         };
-        let database = TestDatabase::new();
-        let mut location = Location::directory(directory.path().join("data"));
-        location.database = database.database();
+        let backend = Backend::new();
+        let location = backend.location(directory.path().join("data"));
         let clock = Clock::fixed(Time(1_767_323_045_000_000));
         let drive = Drive::open(&location, clock).await.unwrap();
         let mut model = Model::default();
@@ -319,7 +318,7 @@ impl World {
         }
         World {
             _directory: directory,
-            _database: database,
+            _backend: backend,
             drive,
             callers,
             users,
@@ -864,7 +863,7 @@ fn random_operations_agree_with_the_model() {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     // On a server each operation crosses to it and back a dozen times.
-    let on_server = TestDatabase::new().database().is_some();
+    let on_server = Backend::new().location("".into()).database.is_some();
     let config = ProptestConfig {
         cases: if on_server { CASES / 20 } else { CASES },
         max_shrink_iters: 300,

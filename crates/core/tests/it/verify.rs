@@ -63,10 +63,10 @@ async fn without_a_budget_every_file_is_looked_at_in_order() {
 async fn a_budget_goes_on_in_another_process_and_behind_a_file_that_is_gone() {
     let world = damaged(&["a", "b", "c"]).await;
     assert_eq!(verify(&world.drive, 2).await.1, ["a", "b"]);
-    let World { drive, caller, directory, database } = world;
+    let World { drive, caller, directory, backend } = world;
     drop(drive);
-    let drive = open_in(&directory, &database).await;
-    let world = World { drive, caller, directory, database };
+    let drive = open_in(&directory, &backend).await;
+    let world = World { drive, caller, directory, backend };
     let catalog = world.catalog();
     catalog
         .execute_batch("delete from versions where file = (select id from nodes where name = 'b')")

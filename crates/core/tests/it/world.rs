@@ -1,10 +1,10 @@
 //! A store in a temporary directory with a clock that stands still, and a user. Shared by the tests
 //! outside the crate and those inside, which see more of it.
 
-use super::database::TestDatabase;
+use super::backend::Backend;
 use bindery_core::{
-    Caller, Clock, Drive, File, FileId, Location, Name, NewUser, Result, SweepSettings, Swept,
-    Target, Time, Upload, UploadEnd,
+    Caller, Clock, Drive, File, FileId, Name, NewUser, Result, SweepSettings, Swept, Target, Time,
+    Upload, UploadEnd,
 };
 use std::ops::Range;
 use std::path::PathBuf;
@@ -18,24 +18,24 @@ pub(crate) struct World {
     pub(crate) drive: Drive,
     pub(crate) caller: Caller,
     pub(crate) directory: TempDir,
-    pub(crate) database: TestDatabase,
+    pub(crate) backend: Backend,
 }
 
 impl World {
     pub(crate) async fn new() -> Self {
-        World::on(TestDatabase::new()).await
+        World::on(Backend::new()).await
     }
 
     /// A store whose catalog is embedded, for a test that changes it behind the store's back.
     pub(crate) async fn embedded() -> Self {
-        World::on(TestDatabase::default()).await
+        World::on(Backend::default()).await
     }
 
-    async fn on(database: TestDatabase) -> Self {
+    async fn on(backend: Backend) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let drive = open_in(&directory, &database).await;
+        let drive = open_in(&directory, &backend).await;
         let caller = person(&drive, "jane").await;
-        World { drive, caller, directory, database }
+        World { drive, caller, directory, backend }
     }
 
     pub(crate) async fn upload(&self) -> Upload {
@@ -74,7 +74,7 @@ impl World {
     pub(crate) fn stored(&self) -> Vec<String> {
         let tables =
             ["nodes", "versions", "contents", "inline_contents", "shares", "pending", "doomed"];
-        let count = |table| self.database.count(&self.data(), table);
+        let count = |table| self.backend.count(&self.data(), table);
         let rows = tables.map(|table| format!("{table} {}", count(table)));
         let files = self.objects().into_iter().map(|file| file.display().to_string());
         rows.into_iter().chain(files).collect()
@@ -82,10 +82,7 @@ impl World {
 
     /// Every object and temporary file in the store.
     pub(crate) fn objects(&self) -> Vec<PathBuf> {
-        let list = |folder: PathBuf| std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path());
-        let mut found: Vec<_> = list(self.data().join("objects")).flat_map(list).collect();
-        found.sort();
-        found
+        self.backend.objects(&self.data())
     }
 
     /// Waits until what is stored is this.
@@ -114,9 +111,8 @@ pub(crate) async fn read(
     Ok(content)
 }
 
-pub(crate) async fn open_in(directory: &TempDir, database: &TestDatabase) -> Drive {
-    let mut location = Location::directory(directory.path().join("data"));
-    location.database = database.database();
+pub(crate) async fn open_in(directory: &TempDir, backend: &Backend) -> Drive {
+    let location = backend.location(directory.path().join("data"));
     Drive::open(&location, Clock::fixed(NOW)).await.unwrap()
 }
 

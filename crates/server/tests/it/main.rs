@@ -2,8 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "../../../core/tests/it/database.rs"]
-mod database;
+#[path = "../../../core/tests/it/backend.rs"]
+mod backend;
 mod filr;
 mod parity;
 mod rescale;

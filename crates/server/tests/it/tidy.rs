@@ -55,11 +55,7 @@ fn the_domain_knows_no_http_and_the_front_ends_no_storage() {
     }
     only_in("StatusCode", "crates/core/src", &[]);
     only_in("rusqlite", "crates", &["crates/core/src/catalog", "crates/core/src/error.rs"]);
-    only_in(
-        "object_store",
-        "crates",
-        &["crates/core/src/vault/blobs.rs", "crates/core/src/error.rs"],
-    );
+    only_in("object_store", "crates", &["crates/core/src/vault/blobs", "crates/core/src/error.rs"]);
     only_in(
         "serde::",
         "crates",

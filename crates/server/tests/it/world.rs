@@ -1,15 +1,15 @@
 //! A store in a temporary directory, its users, and the router over it.
 
-use crate::database::TestDatabase;
+use crate::backend::Backend;
 use axum::Router;
 use axum::body::{Body, Bytes};
-use bindery_core::{Clock, Drive, Limits, Location, NewUser, Time};
+use bindery_core::{Clock, Drive, Limits, NewUser, Time};
 use bindery_server::app::{Settings, app};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
@@ -20,7 +20,7 @@ pub(crate) struct World {
     pub(crate) drive: Drive,
     pub(crate) directory: TempDir,
     router: Router,
-    database: TestDatabase,
+    backend: Backend,
 }
 
 /// What every person signs in with.
@@ -46,20 +46,19 @@ impl World {
 
     /// A store whose catalog is embedded, for a test under whose clock no server would be in time.
     pub(crate) async fn embedded() -> Self {
-        World::on(TestDatabase::default(), Settings::default(), Limits::default()).await
+        World::on(Backend::default(), Settings::default(), Limits::default()).await
     }
 
     pub(crate) async fn limited(settings: Settings, limits: Limits) -> Self {
-        World::on(TestDatabase::new(), settings, limits).await
+        World::on(Backend::new(), settings, limits).await
     }
 
-    async fn on(database: TestDatabase, settings: Settings, limits: Limits) -> Self {
+    async fn on(backend: Backend, settings: Settings, limits: Limits) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let mut location = Location::directory(directory.path().join("data"));
-        location.database = database.database();
+        let location = backend.location(directory.path().join("data"));
         let drive = Drive::open_limited(&location, Clock::fixed(NOW), limits).await.unwrap();
         let router = app(drive.clone(), settings);
-        World { drive, directory, router, database }
+        World { drive, directory, router, backend }
     }
 
     pub(crate) async fn person(&self, login: &str) -> Person {
@@ -104,7 +103,7 @@ impl World {
             "shares",
             "changes",
         ];
-        let count = |table| self.database.count(&data, table);
+        let count = |table| self.backend.count(&data, table);
         let rows = tables.map(|table| format!("{table} {}", count(table)));
         let files = self.objects().into_iter().map(|file| file.display().to_string());
         rows.into_iter().chain(files).collect()
@@ -112,21 +111,7 @@ impl World {
 
     /// Every object and temporary file in the store.
     pub(crate) fn objects(&self) -> Vec<PathBuf> {
-        let mut found = Vec::new();
-        walk(&self.directory.path().join("data/objects"), &mut found);
-        found.sort();
-        found
-    }
-}
-
-fn walk(directory: &Path, found: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            walk(&path, found);
-        } else {
-            found.push(path);
-        }
+        self.backend.objects(&self.directory.path().join("data"))
     }
 }
 

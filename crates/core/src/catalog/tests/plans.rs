@@ -47,6 +47,7 @@ async fn no_request_scans_or_sorts_a_table() {
             // `k` is the page itself, as many rows as are shown; the others are folders of a tree.
             let few = ["SCAN k", "SCAN up", "SCAN down", "SCAN whole", "SCAN CONSTANT ROW"];
             let scans = line.starts_with("SCAN") && !few.contains(&line.as_str());
+            assert!(!line.contains("AUTOMATIC"), "{name}: {lines:#?}");
             if scans {
                 scanning.push((name.clone(), lines.clone()));
             }

@@ -223,7 +223,7 @@ fn a_reader_gets_the_right_bytes_or_none() {
         let file = runtime.block_on(world.put(&format!("{at}.bin"), &content));
         files.push((file.id, content));
     }
-    let World { drive, caller, directory, database } = world;
+    let World { drive, caller, directory, backend } = world;
     drop(drive);
     let (catalog, whole) =
         (directory.path().join("data/catalog.db"), directory.path().join("whole.db"));
@@ -238,7 +238,7 @@ fn a_reader_gets_the_right_bytes_or_none() {
         connection.close().unwrap();
         let mut refusals = 0;
         runtime.block_on(async {
-            let drive = open_in(&directory, &database).await;
+            let drive = open_in(&directory, &backend).await;
             for (file, content) in &files {
                 refusals += u32::from(is_refused(&drive, &caller, (*file, content)).await?);
             }
