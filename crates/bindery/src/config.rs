@@ -173,8 +173,13 @@ impl Config {
     }
 
     fn database(&self) -> Option<Database> {
+        let url = self.place.database_url.clone().or_else(|| self.file.database_url.clone())?;
+        Some(self.database_at(url))
+    }
+
+    /// A database, with what is set for every one.
+    pub(crate) fn database_at(&self, url: String) -> Database {
         let (place, file) = (&self.place, &self.file);
-        let url = place.database_url.clone().or_else(|| file.database_url.clone())?;
         let mut database = Database::new(url);
         if let Some(most) = place.database_connections.or(file.database_connections) {
             database.connections = most.into();
@@ -185,7 +190,7 @@ impl Config {
         }
         database.accept_loss =
             place.database_accept_loss || file.database_accept_loss.unwrap_or(false);
-        Some(database)
+        database
     }
 
     /// How a sweep is to be done.

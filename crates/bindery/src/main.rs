@@ -3,6 +3,7 @@
 
 mod config;
 mod failure;
+mod migrate;
 mod newfile;
 mod objects;
 mod output;
@@ -59,6 +60,7 @@ enum Command {
     Trash(trash::Command),
     Verify(verify::Args),
     Sweep(sweep::Args),
+    Migrate(migrate::Args),
     Objects(objects::ObjectsArgs),
     Decrypt(objects::DecryptArgs),
     /// Print a completion script for a shell.
@@ -111,6 +113,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Trash(command) => trash::run(&config, command).await,
         Command::Verify(args) => verify::run(&config, &args).await,
         Command::Sweep(args) => sweep::run(&config, &args).await,
+        Command::Migrate(args) => migrate::run(&config, args).await,
         Command::Objects(args) => objects::objects(&config, &args).await,
         Command::Decrypt(_) | Command::Completions { .. } => unreachable!("both returned above"),
     }

@@ -71,8 +71,8 @@ pub(crate) async fn run(config: &Config, args: ServeArgs) -> Result<ExitCode, Fa
     Ok(ExitCode::SUCCESS)
 }
 
-/// Held by the one `serve` of a directory; the system lets go of it however the process ends.
-fn lock(data: &Path) -> Result<File, Failure> {
+/// Held by the one `serve` or `migrate` of a directory; the system lets go of it however the process ends.
+pub(crate) fn lock(data: &Path) -> Result<File, Failure> {
     let shown = data.display();
     make_directory(data)
         .map_err(Failure::because(format_args!("cannot make the data directory {shown}")))?;

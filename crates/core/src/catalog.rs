@@ -7,6 +7,7 @@
 
 pub(crate) mod conn;
 pub(crate) mod contents;
+pub(crate) mod copy;
 pub(crate) mod entries;
 pub(crate) mod files;
 pub(crate) mod folders;

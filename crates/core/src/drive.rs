@@ -8,6 +8,7 @@ mod download;
 mod entries;
 mod folders;
 mod inspect;
+mod migrate;
 mod share;
 mod sign_in;
 mod trash;
@@ -23,6 +24,7 @@ pub use browse::{Beside, Cursor, List, ListPage, PageNumber};
 pub use download::{Download, DownloadBody};
 pub use entries::{Change as NodeChange, Changes, Search};
 pub use inspect::{Checked, Damage, Inspection, StoredObject};
+pub use migrate::{Copied, Migration};
 pub(crate) use trash::purge_file;
 pub use trash::{DeleteFile, DeleteFolder};
 pub use upload::{Base, OnTaken, Target, Upload, UploadEnd};
@@ -105,6 +107,21 @@ impl Drive {
 
     /// As [`Drive::open`], with limits.
     pub async fn open_limited(location: &Location, clock: Clock, limits: Limits) -> Result<Self> {
+        let drive = Drive::assemble(location, clock, limits, None).await?;
+        drive.check_whole().await?;
+        drive.check_keys().await?;
+        drive.check_blobs().await?;
+        Ok(drive)
+    }
+
+    /// A store of its parts, none of which is made to fit another yet; its keys are those in its key
+    /// file, unless they are given.
+    async fn assemble(
+        location: &Location,
+        clock: Clock,
+        limits: Limits,
+        keys: Option<Arc<Keyring>>,
+    ) -> Result<Self> {
         let (catalog_file, key_file) = (location.catalog(), location.key_file());
         if !location.data.is_dir() {
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&location.data)?;
@@ -119,10 +136,10 @@ impl Drive {
             None => catalog_file.exists(),
         };
         // The key is durable before the first thing that needs it.
-        let keys = if known || key_file.exists() {
-            Keyring::load(&key_file)?
-        } else {
-            Keyring::create(&key_file)?
+        let keys = match keys {
+            Some(keys) => keys,
+            None if known || key_file.exists() => Arc::new(Keyring::load(&key_file)?),
+            None => Arc::new(Keyring::create(&key_file)?),
         };
         let catalog = match server {
             Some(catalog) => catalog,
@@ -134,7 +151,7 @@ impl Drive {
             None => Blobs::open(&location.data.join("objects"))?,
         };
         let vault = Vault::new(blobs, keys);
-        let drive = Drive(Arc::new(Inner {
+        Ok(Drive(Arc::new(Inner {
             catalog,
             vault,
             clock,
@@ -142,10 +159,7 @@ impl Drive {
             node: u64::from_be_bytes(account::random_bytes()),
             tokens_used: Mutex::default(),
             sign_ins: Arc::default(),
-        }));
-        drive.check_keys().await?;
-        drive.check_blobs().await?;
-        Ok(drive)
+        })))
     }
 
     /// Whose credentials these are.
@@ -220,13 +234,28 @@ impl Drive {
 
     /// Two catalogs must not share objects: each would remove what only the other one knows.
     async fn check_blobs(&self) -> Result<()> {
+        self.vault().blobs.belong_to(&self.catalog_id().await?).await
+    }
+
+    /// What tells this store's catalog from every other one.
+    async fn catalog_id(&self) -> Result<String> {
         let fresh = uuid::Uuid::new_v4().simple().to_string();
-        let known = self.catalog().read(&(), |tx, ()| Box::pin(meta::id(tx))).await?;
-        let id = match known {
-            Some(id) => id,
-            None => self.catalog().write(fresh, |tx, id| Box::pin(meta::set_id(tx, id))).await?,
-        };
-        self.vault().blobs.belong_to(&id).await
+        match self.catalog().read(&(), |tx, ()| Box::pin(meta::id(tx))).await? {
+            Some(id) => Ok(id),
+            None => self.catalog().write(fresh, |tx, id| Box::pin(meta::set_id(tx, id))).await,
+        }
+    }
+
+    /// A store that is only half here is not to be used.
+    async fn check_whole(&self) -> Result<()> {
+        match self.catalog().read(&(), |tx, ()| Box::pin(meta::moving(tx))).await? {
+            None => Ok(()),
+            Some(_) => Err(Error::Refused(
+                "this store is being migrated to and is not complete: run `bindery migrate` again \
+                 where it comes from"
+                    .into(),
+            )),
+        }
     }
 
     fn note_use(&self, caller: &Caller, at: Time) {

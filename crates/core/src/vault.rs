@@ -36,8 +36,8 @@ pub(crate) struct Vault {
 }
 
 impl Vault {
-    pub(crate) fn new(blobs: Blobs, keys: Keyring) -> Self {
-        Vault { blobs, keys: Arc::new(keys), object_max: MAX_OBJECT_LEN }
+    pub(crate) fn new(blobs: Blobs, keys: Arc<Keyring>) -> Self {
+        Vault { blobs, keys, object_max: MAX_OBJECT_LEN }
     }
 
     /// Reads a range of a content.

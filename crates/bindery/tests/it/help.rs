@@ -2,7 +2,7 @@
 
 use crate::world::World;
 
-const COMMANDS: [&str; 24] = [
+const COMMANDS: [&str; 25] = [
     "serve",
     "user",
     "user add",
@@ -24,6 +24,7 @@ const COMMANDS: [&str; 24] = [
     "trash purge",
     "verify",
     "sweep",
+    "migrate",
     "objects",
     "decrypt",
     "completions",
@@ -48,6 +49,7 @@ fn every_command_explains_itself() {
         ("share list", "without its secret"),
         ("trash restore", "My Files"),
         ("trash purge", "cannot be undone"),
+        ("migrate", "goes on where it was interrupted"),
     ] {
         let help = world.run(&format!("{command} --help")).done();
         let help: Vec<_> = help.split_whitespace().collect();

@@ -10,6 +10,7 @@ use crate::id::FileId;
 const INSPECTED: &str = "inspected";
 const SWEEP: &str = "sweep";
 const ID: &str = "id";
+const MOVING: &str = "moving";
 
 /// A place in the order of all versions: a file, and a version's number.
 pub(crate) type VersionMark = (FileId, u64);
@@ -19,6 +20,7 @@ statements! {
     VALUE = "select value from meta where key = $1";
     VALUE_SET = "insert into meta (key, value) values ($1, $2) \
         on conflict (key) do update set value = excluded.value";
+    VALUE_FORGET = "delete from meta where key = $1";
     KEY_INSERT = "insert into master_keys (id, canary, created) values ($1, $2, $3)";
 }
 
@@ -75,4 +77,17 @@ pub(crate) async fn set_id(tx: &mut Tx<'_>, fresh: &str) -> Result<String> {
     }
     tx.exec(&VALUE_SET, params![ID, fresh]).await?;
     Ok(fresh.to_owned())
+}
+
+/// The catalog that this one is being made a copy of, while that is not complete.
+pub(crate) async fn moving(tx: &mut Tx<'_>) -> Result<Option<String>> {
+    tx.opt(&VALUE, params![MOVING]).await
+}
+
+pub(crate) async fn set_moving(tx: &mut Tx<'_>, from: &str) -> Result<()> {
+    tx.exec(&VALUE_SET, params![MOVING, from]).await.map(drop)
+}
+
+pub(crate) async fn moved(tx: &mut Tx<'_>) -> Result<()> {
+    tx.exec(&VALUE_FORGET, params![MOVING]).await.map(drop)
 }

@@ -72,6 +72,37 @@ impl ToSql for Value<'_> {
     }
 }
 
+/// A value that outlives its row, for rows that are handed on without being understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum OwnedValue {
+    Null,
+    Int(i64),
+    Text(String),
+    Bytes(Vec<u8>),
+}
+
+impl From<Value<'_>> for OwnedValue {
+    fn from(value: Value<'_>) -> Self {
+        match value {
+            Value::Null => OwnedValue::Null,
+            Value::Int(value) => OwnedValue::Int(value),
+            Value::Text(value) => OwnedValue::Text(value.to_owned()),
+            Value::Bytes(value) => OwnedValue::Bytes(value.to_vec()),
+        }
+    }
+}
+
+impl<'a> From<&'a OwnedValue> for Value<'a> {
+    fn from(value: &'a OwnedValue) -> Self {
+        match value {
+            OwnedValue::Null => Value::Null,
+            OwnedValue::Int(value) => Value::Int(*value),
+            OwnedValue::Text(value) => Value::Text(value),
+            OwnedValue::Bytes(value) => Value::Bytes(value),
+        }
+    }
+}
+
 /// Parameters of a statement, `$1` first.
 macro_rules! params {
     ($($value:expr),* $(,)?) => { &[$($crate::catalog::row::Value::from($value)),*] };
@@ -108,6 +139,13 @@ impl<'r> Row<'r> {
         };
         let unexpected = || Error::internal(format!("column {column} holds an unexpected value"));
         value.and_then(T::read).ok_or_else(unexpected)
+    }
+
+    fn columns(&self) -> usize {
+        match &self.source {
+            Source::Sqlite(row) => row.as_ref().column_count(),
+            Source::Postgres(row) => row.len(),
+        }
     }
 }
 
@@ -159,6 +197,12 @@ impl Column for Time {
     }
 }
 
+impl Column for OwnedValue {
+    fn read(value: Value<'_>) -> Option<Self> {
+        Some(value.into())
+    }
+}
+
 impl Column for String {
     fn read(value: Value<'_>) -> Option<Self> {
         match value {
@@ -200,6 +244,13 @@ impl<T: Column> Column for Option<T> {
 /// A row as a value of ours.
 pub(crate) trait FromRow: Sized {
     fn from_row(row: &mut Row<'_>) -> Result<Self>;
+}
+
+/// All columns, whatever they are.
+impl FromRow for Vec<OwnedValue> {
+    fn from_row(row: &mut Row<'_>) -> Result<Self> {
+        (0..row.columns()).map(|_| row.take()).collect()
+    }
 }
 
 impl<T: Column> FromRow for T {

@@ -10,6 +10,14 @@ pub(crate) struct Sql {
     pub(crate) sqlite: &'static str,
 }
 
+impl Sql {
+    /// A statement that is put together at run time. It stays for as long as the process.
+    pub(crate) fn assembled(text: String) -> Self {
+        let sqlite = text.replace('$', "?").leak();
+        Sql { text: text.leak(), sqlite }
+    }
+}
+
 /// `$` to `?`, at compile time. No statement has a `$` in a literal.
 pub(crate) const fn numbered<const N: usize>(text: &str) -> [u8; N] {
     let bytes = text.as_bytes();

@@ -7,7 +7,7 @@ mod writer;
 
 use super::conn::Tx;
 use super::sql::Sql;
-use super::{Catalog, contents, entries, files, folders, meta, pages, shares, trash, users};
+use super::{Catalog, contents, copy, entries, files, folders, meta, pages, shares, trash, users};
 use crate::clock::{Clock, Time};
 use tempfile::TempDir;
 
@@ -15,6 +15,7 @@ use tempfile::TempDir;
 fn statements() -> Vec<(String, Sql)> {
     let modules = [
         contents::ALL,
+        copy::ALL,
         entries::ALL,
         files::ALL,
         folders::ALL,
@@ -28,7 +29,7 @@ fn statements() -> Vec<(String, Sql)> {
         .into_iter()
         .flatten()
         .map(|(name, Sql { text, sqlite })| (String::from(*name), Sql { text, sqlite }));
-    named.chain(pages::all()).collect()
+    named.chain(pages::all()).chain(copy::all()).collect()
 }
 
 fn catalog() -> (TempDir, Catalog) {
@@ -78,4 +79,33 @@ async fn a_newer_schema_is_refused() {
     rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let refused = Catalog::open(&path, &Clock::System).unwrap_err();
     assert!(refused.to_string().contains("schema version 99"), "{refused}");
+}
+
+/// A column that a migration adds must be copied, too.
+#[tokio::test]
+async fn what_is_copied_is_every_column_of_every_table() {
+    let (directory, catalog) = catalog();
+    drop(catalog);
+    let engine = rusqlite::Connection::open(directory.path().join("catalog.db")).unwrap();
+    let sorted = |statement: &str| {
+        let mut statement = engine.prepare(statement).unwrap();
+        let names = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        let mut names: Vec<_> = names.map(Result::unwrap).collect();
+        names.sort();
+        names
+    };
+    let mut copied: Vec<_> = copy::TABLES.iter().map(|table| table.name.to_owned()).collect();
+    copied.extend(copy::APART.map(str::to_owned));
+    copied.sort();
+    let tables = "select name from sqlite_schema where type = 'table' and name not like 'sqlite_%'";
+    assert_eq!(sorted(tables), copied);
+    for table in &copy::TABLES {
+        let mut columns: Vec<_> =
+            table.columns.iter().map(|column| String::from(*column)).collect();
+        columns.sort();
+        assert_eq!(
+            sorted(&format!("select name from pragma_table_info('{}')", table.name)),
+            columns
+        );
+    }
 }

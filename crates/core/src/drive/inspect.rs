@@ -85,9 +85,7 @@ impl Drive {
         mut progress: impl FnMut(&Inspection),
     ) -> Result<Inspection> {
         let until = budget.map(|budget| self.now().plus(budget));
-        let (versions, bytes) =
-            self.catalog().read(&(), |tx, ()| Box::pin(files::totals(tx))).await?;
-        let of = Checked { versions, bytes };
+        let of = self.totals().await?;
         let mut found =
             Inspection { of, catalog: self.catalog().faults().await?, ..Inspection::default() };
         let begin = if until.is_some() { self.inspected().await? } else { FIRST };
@@ -107,6 +105,13 @@ impl Drive {
             self.set_inspected(round.behind).await;
         }
         Ok(found)
+    }
+
+    /// How much there is to check.
+    pub(super) async fn totals(&self) -> Result<Checked> {
+        let (versions, bytes) =
+            self.catalog().read(&(), |tx, ()| Box::pin(files::totals(tx))).await?;
+        Ok(Checked { versions, bytes })
     }
 
     /// The version that a round comes to next; `None` when it has been everywhere.
@@ -156,9 +161,18 @@ impl Drive {
     }
 
     async fn verify_version(&self, version: &File) -> Result<()> {
-        let key = self.data_key(version)?;
         let content = self.stored(version).await?;
-        let mut reader = self.vault().read(&content, &key, 0..version.size)?;
+        self.verify_content(version, &content).await
+    }
+
+    /// Opens a version's content as it lies in this store.
+    pub(super) async fn verify_content(
+        &self,
+        version: &File,
+        content: &StoredContent,
+    ) -> Result<()> {
+        let key = self.data_key(version)?;
+        let mut reader = self.vault().read(content, &key, 0..version.size)?;
         let mut digests = Digests::new();
         let mut len = 0;
         while let Some(bytes) = reader.next().await? {
@@ -196,7 +210,7 @@ impl Drive {
         Ok(sha512.as_ref().try_into().expect("SHA-512 has 64 bytes"))
     }
 
-    async fn stored(&self, file: &File) -> Result<StoredContent> {
+    pub(super) async fn stored(&self, file: &File) -> Result<StoredContent> {
         self.catalog().read(file, |tx, file| Box::pin(files::stored(tx, file))).await
     }
 

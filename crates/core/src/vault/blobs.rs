@@ -89,6 +89,11 @@ impl Blobs {
         )))
     }
 
+    /// Whether this is that directory.
+    pub(crate) fn is_same_directory(&self, other: &Self) -> bool {
+        matches!((&self.place, &other.place), (Place::Local(a), Place::Local(b)) if a == b)
+    }
+
     /// Whether there is a store that can be reached and has room.
     pub(crate) async fn ready(&self) -> Result<()> {
         let Place::Remote(prefix) = &self.place else {

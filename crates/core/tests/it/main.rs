@@ -4,6 +4,7 @@
 
 mod backend;
 mod leases;
+mod migrate;
 mod model;
 mod nodes;
 mod pages;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// 2026-01-02T03:04:05.678901Z.
-const NOW: Time = Time(1_767_323_045_678_901);
+pub(crate) const NOW: Time = Time(1_767_323_045_678_901);
 
 pub(crate) struct World {
     pub(crate) drive: Drive,

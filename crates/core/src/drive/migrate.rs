@@ -1,0 +1,369 @@
+//! Moving a store to another catalog and another place for its objects.
+//!
+//! Contents first, each as an upload does it: its objects are leased in the new catalog, stored, opened
+//! there and compared with the version's length and digests, and then its row is made. What has a row
+//! is done, so a migration that was interrupted goes on behind it. All other rows follow in the order
+//! of their keys; they are few beside the contents, and each attempt copies them anew. Ids, wrapped keys
+//! and the master key stay what they were. Until both sides were found equal, the new store says that it
+//! is incomplete, and nothing opens it.
+
+use super::{Checked, Drive, Limits, Location};
+use crate::catalog::copy::{self, CopiedRow, TABLES, Table};
+use crate::catalog::files::{self, File};
+use crate::catalog::{contents, meta, users};
+use crate::clock::Time;
+use crate::error::{Error, Result};
+use crate::id::{FileId, UserId};
+use crate::vault::seal::{ContentId, Layout};
+use crate::vault::{ObjectList, ObjectRef, Sealed, StoredContent};
+use aws_lc_rs::digest::{Context, SHA256};
+use std::collections::HashSet;
+use std::sync::Arc;
+use tokio::task::JoinSet;
+
+/// Contents on their way at once.
+const AT_ONCE: usize = 8;
+/// Bytes of an object that are read at once.
+const PIECE: u64 = 4 << 20;
+/// Rows that are read, and written in one unit, at once.
+const ROWS: i64 = 500;
+/// No one sweeps a store that is incomplete, so this bounds nothing; it dates what is given up.
+const LEASE_SECONDS: i64 = 3600;
+
+/// How many there are of something on each side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Copied {
+    /// A table of the catalog, or what else is counted.
+    pub what: &'static str,
+    /// On the side that was copied from.
+    pub from: u64,
+    /// On the side that was copied to.
+    pub to: u64,
+}
+
+/// What a migration did.
+#[derive(Clone, Debug)]
+pub struct Migration {
+    /// Contents that this run copied; the others were there.
+    pub contents: u64,
+    /// Everything, counted on both sides.
+    pub counts: Vec<Copied>,
+}
+
+impl Drive {
+    /// Copies this store to a place where there is none yet, or goes on with a migration that was
+    /// interrupted; tells `progress` how many versions were looked at, and of how many. Nobody else may
+    /// write to either side meanwhile: rows that do not agree at the end are an error.
+    ///
+    /// The new store has this one's master key, whatever key file `to` names. This side stays as it is.
+    pub async fn migrate(
+        &self,
+        to: &Location,
+        mut progress: impl FnMut(Checked, Checked),
+    ) -> Result<Migration> {
+        let keys = Some(Arc::clone(&self.vault().keys));
+        let target = Drive::assemble(to, self.clock().clone(), Limits::default(), keys).await?;
+        if self.vault().blobs.is_same_directory(&target.vault().blobs) {
+            return Err(Error::Refused(
+                "both sides would have their objects in the same directory: name another one"
+                    .into(),
+            ));
+        }
+        target.become_copy_of(&self.catalog_id().await?).await?;
+        target.check_blobs().await?;
+        let copied = self.copy_contents(&target, &mut progress).await?;
+        target.clear().await?;
+        for table in &TABLES {
+            self.copy_table(&target, table).await?;
+        }
+        target.release_unused(self).await?;
+        let counts = self.compare(&target).await?;
+        target.check_keys().await?;
+        target.catalog().write((), |tx, ()| Box::pin(meta::moved(tx))).await?;
+        Ok(Migration { contents: copied, counts })
+    }
+
+    /// Refuses what is a store of its own already.
+    async fn become_copy_of(&self, source: &str) -> Result<()> {
+        self.catalog()
+            .write(source.to_owned(), |tx, source| {
+                Box::pin(async move {
+                    if meta::moving(tx).await?.as_ref() == Some(source) {
+                        return Ok(());
+                    }
+                    if users::exist(tx).await? || !meta::master_keys(tx).await?.is_empty() {
+                        return Err(Error::Refused(
+                            "there is a store already where this one is to be copied to: name an empty \
+                             database or directory"
+                                .into(),
+                        ));
+                    }
+                    meta::set_moving(tx, source).await
+                })
+            })
+            .await
+    }
+
+    async fn copy_contents(
+        &self,
+        target: &Drive,
+        progress: &mut impl FnMut(Checked, Checked),
+    ) -> Result<u64> {
+        let of = self.totals().await?;
+        let (mut seen, mut copied) = (Checked::default(), 0);
+        let mut behind = (FileId(0), 0);
+        let mut under_way = JoinSet::new();
+        let mut begun = HashSet::new();
+        loop {
+            let next = self
+                .catalog()
+                .read(&behind, |tx, (file, number)| {
+                    Box::pin(files::next_version(tx, *file, *number))
+                })
+                .await?;
+            let Some(version) = next else { break };
+            behind = (version.id, version.version);
+            seen.versions += 1;
+            seen.bytes += version.size;
+            // Versions that are copies of each other have one content.
+            if begun.insert(version.content) {
+                let (source, target) = (self.clone(), target.clone());
+                under_way.spawn(async move {
+                    let done = source.copy_content(&target, &version).await;
+                    (version.content, done.map_err(|error| name_damaged(error, &version)))
+                });
+            }
+            while under_way.len() >= AT_ONCE {
+                copied += ended(under_way.join_next().await, &mut begun)?;
+            }
+            progress(seen, of);
+        }
+        while !under_way.is_empty() {
+            copied += ended(under_way.join_next().await, &mut begun)?;
+        }
+        Ok(copied)
+    }
+
+    /// Copies the content of a version, unless it is there. True: it was copied.
+    async fn copy_content(&self, target: &Drive, version: &File) -> Result<bool> {
+        let there = target
+            .catalog()
+            .read(&version.content, |tx, content| Box::pin(copy::has_content(tx, *content)))
+            .await?;
+        if there {
+            return Ok(false);
+        }
+        let content = self.stored(version).await?;
+        match &content.sealed {
+            Sealed::Inline(_) => self.verify_content(version, &content).await?,
+            Sealed::Objects(list) => {
+                target.lease_all(list.clone(), version.owner).await?;
+                for object in &list.0 {
+                    self.copy_object(target, object).await?;
+                }
+                target.verify_content(version, &content).await?;
+            }
+        }
+        target.insert_content(content, version.sha512).await?;
+        Ok(true)
+    }
+
+    async fn lease_all(&self, objects: ObjectList, owner: UserId) -> Result<()> {
+        let until = self.now().plus_seconds(LEASE_SECONDS);
+        self.catalog()
+            .write((objects, owner, until), |tx, (objects, owner, until)| {
+                Box::pin(async move {
+                    for object in &objects.0 {
+                        if !contents::extend_lease(tx, &object.blob, *until).await? {
+                            contents::lease(tx, &object.blob, *owner, *until).await?;
+                        }
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    async fn copy_object(&self, target: &Drive, object: &ObjectRef) -> Result<()> {
+        let size = Layout::of_plain(object.size).map_err(Error::internal)?.sealed_len();
+        let (from, to) = (&self.vault().blobs, &target.vault().blobs);
+        // An object is there whole or not at all, and what is in it is checked behind this.
+        if to.size(&object.blob).await? == Some(size) {
+            return Ok(());
+        }
+        to.remove(&object.blob).await?;
+        let mut writer = to.create(&object.blob).await?;
+        let mut at = 0;
+        while at < size {
+            let end = size.min(at + PIECE);
+            let piece = match from.read(&object.blob, at..end).await {
+                Ok(Some(piece)) => writer.write(piece.into()).await,
+                Ok(None) => Err(Error::Damaged { why: "an object is missing or cut short".into() }),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = piece {
+                writer.discard().await?;
+                return Err(error);
+            }
+            at = end;
+        }
+        writer.finish().await
+    }
+
+    async fn insert_content(&self, content: StoredContent, sha512: Option<[u8; 64]>) -> Result<()> {
+        self.catalog()
+            .write((content, sha512), |tx, (content, sha512)| {
+                Box::pin(contents::insert(tx, content, sha512.as_ref()))
+            })
+            .await
+    }
+
+    /// Removes what an earlier attempt left in the tables that are copied anew.
+    async fn clear(&self) -> Result<()> {
+        for table in TABLES.iter().rev() {
+            while self.catalog().write((), move |tx, ()| Box::pin(table.remove(tx, ROWS))).await?
+                > 0
+            {}
+        }
+        Ok(())
+    }
+
+    async fn rows(&self, table: &Table, behind: Option<&CopiedRow>) -> Result<Vec<CopiedRow>> {
+        self.catalog()
+            .scan(&(table, behind), |tx, (table, behind)| Box::pin(table.page(tx, *behind, ROWS)))
+            .await
+    }
+
+    async fn copy_table(&self, target: &Drive, table: &'static Table) -> Result<()> {
+        let mut late = false;
+        let mut page = self.rows(table, None).await?;
+        while let Some(last) = page.last().cloned() {
+            late |= table.has_late_parents(&page);
+            target.catalog().write(page, move |tx, page| Box::pin(table.insert(tx, page))).await?;
+            page = self.rows(table, Some(&last)).await?;
+        }
+        if late {
+            self.copy_parents(target, table).await?;
+        }
+        let last = self.catalog().read(&table, |tx, table| Box::pin(table.last_id(tx))).await?;
+        match last {
+            None => Ok(()),
+            Some(last) => {
+                let set = target
+                    .catalog()
+                    .write(last, move |tx, last| Box::pin(table.set_last_id(tx, *last)));
+                set.await
+            }
+        }
+    }
+
+    async fn copy_parents(&self, target: &Drive, table: &'static Table) -> Result<()> {
+        let mut page = self.rows(table, None).await?;
+        while let Some(last) = page.last().cloned() {
+            if table.has_late_parents(&page) {
+                target
+                    .catalog()
+                    .write(page, |tx, page| Box::pin(copy::set_parents(tx, page)))
+                    .await?;
+            }
+            page = self.rows(table, Some(&last)).await?;
+        }
+        Ok(())
+    }
+
+    /// Contents that an earlier attempt copied and that were removed since: the sweep takes their objects.
+    async fn release_unused(&self, source: &Drive) -> Result<()> {
+        let mut behind = ContentId([0; 16]);
+        loop {
+            let page = self
+                .catalog()
+                .read(&behind, |tx, behind| Box::pin(copy::contents(tx, *behind, ROWS)))
+                .await?;
+            let Some(last) = page.last().copied() else { return Ok(()) };
+            let now: Time = source.now();
+            self.catalog()
+                .write((page, now), |tx, (page, now)| {
+                    Box::pin(async move {
+                        for content in page {
+                            contents::release(tx, *content, *now).await?;
+                        }
+                        Ok(())
+                    })
+                })
+                .await?;
+            behind = last;
+        }
+    }
+
+    /// Counts both sides, and compares every row of every table that was copied.
+    async fn compare(&self, target: &Drive) -> Result<Vec<Copied>> {
+        let mut counts = Vec::new();
+        for table in &TABLES {
+            let (from, to) = (self.digest(table).await?, target.digest(table).await?);
+            if from != to {
+                return Err(unequal(table.name));
+            }
+            counts.push(Copied { what: table.name, from: from.0, to: to.0 });
+        }
+        let (from, to) = (self.count_contents().await?, target.count_contents().await?);
+        for (what, from, to) in [
+            ("contents", from.0, to.0),
+            ("of them inline", from.1, to.1),
+            ("bytes of contents", from.2, to.2),
+        ] {
+            counts.push(Copied { what, from, to });
+        }
+        if from == to { Ok(counts) } else { Err(unequal("contents")) }
+    }
+
+    async fn count_contents(&self) -> Result<(u64, u64, u64)> {
+        self.catalog().scan(&(), |tx, ()| Box::pin(copy::count_contents(tx))).await
+    }
+
+    /// How many rows a table has, and the SHA-256 of all of them.
+    async fn digest(&self, table: &Table) -> Result<(u64, Vec<u8>)> {
+        let mut digest = Context::new(&SHA256);
+        let mut count = 0;
+        let mut page = self.rows(table, None).await?;
+        while let Some(last) = page.last().cloned() {
+            count += page.len() as u64;
+            for row in &page {
+                digest.update(format!("{row:?}\n").as_bytes());
+            }
+            page = self.rows(table, Some(&last)).await?;
+        }
+        Ok((count, digest.finish().as_ref().to_vec()))
+    }
+}
+
+/// What became of a content: 1 if it was copied, 0 if it was there. It need not be remembered for
+/// longer than it is under way: then its row tells.
+fn ended(
+    joined: Option<std::result::Result<(ContentId, Result<bool>), tokio::task::JoinError>>,
+    begun: &mut HashSet<ContentId>,
+) -> Result<u64> {
+    let Some(joined) = joined else { return Ok(0) };
+    let (content, copied) = joined.map_err(Error::internal)?;
+    begun.remove(&content);
+    copied.map(u64::from)
+}
+
+fn name_damaged(error: Error, version: &File) -> Error {
+    match error {
+        Error::Damaged { why } => Error::Refused(format!(
+            "file {} {:?}, version {}, is damaged: {why}; remove it for good, and migrate again \
+             (`bindery verify` names all that are damaged)",
+            version.id.letters(),
+            version.name,
+            version.version
+        )),
+        error => error,
+    }
+}
+
+fn unequal(what: &str) -> Error {
+    Error::Refused(format!(
+        "the two sides differ in their {what}: someone wrote to one of them meanwhile; stop every server \
+         of both, and migrate again"
+    ))
+}
