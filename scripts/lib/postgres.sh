@@ -1,8 +1,9 @@
 # A private PostgreSQL server for tests, on a socket in a temporary directory. Sourced, never run.
 
-# start_postgres: starts it, and names it in BINDERY_TEST_DATABASE.
+# start_postgres [OPTIONS]: starts it, and names it in BINDERY_TEST_DATABASE. Tests that do not cut the
+# power need no syncs; other options are for who measures.
 start_postgres() {
-  local programs
+  local programs options=${1--c fsync=off -c full_page_writes=off}
   programs=$(find /usr/lib/postgresql -name initdb -path '*/bin/*' | sort -V | tail -n 1)
   postgres_programs=${programs%/initdb}
   postgres_directory=$(mktemp -d "${TMPDIR:-/tmp}/bindery-postgres.XXXXXX")
@@ -11,8 +12,8 @@ start_postgres() {
   as_postgres "$postgres_programs/initdb" -D "$postgres_directory/data" -A trust -U postgres -E UTF8 \
     --no-locale --no-sync >/dev/null
   as_postgres "$postgres_programs/pg_ctl" -D "$postgres_directory/data" -w -s \
-    -l "$postgres_directory/log" -o "-c listen_addresses='' -k $postgres_directory -c fsync=off \
-    -c full_page_writes=off -c max_connections=300" start
+    -l "$postgres_directory/log" -o "-c listen_addresses='' -k $postgres_directory $options \
+    -c max_connections=300" start
   export BINDERY_TEST_DATABASE="host=$postgres_directory user=postgres"
 }
 

@@ -17,11 +17,18 @@ use aws_lc_rs::digest::{SHA256, digest};
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
+use std::sync::Arc;
 
 /// Credentials, not yet believed: every operation looks them up in its own transaction, so a revoked
 /// token, a changed password, a disabled user and a share that is over end at once.
 #[derive(Clone)]
-pub struct Caller(pub(crate) Credential);
+pub struct Caller {
+    pub(crate) shown: Credential,
+    /// What the write that is asked for is recorded under.
+    pub(crate) key: Option<IdempotencyKey>,
+    /// What was told in so many words, where what it is read as depends on when.
+    pub(crate) told: Option<Arc<str>>,
+}
 
 /// What a caller shows.
 #[derive(Clone)]
@@ -37,14 +44,49 @@ pub(crate) enum Credential {
 impl Caller {
     /// A caller who shows a token. Nothing is looked up yet.
     pub fn with_token(token: &str) -> Self {
-        Caller(Credential::Token(hash_secret(token)))
+        Caller::showing(Credential::Token(hash_secret(token)))
     }
 
     /// A caller who shows the secret of a link. Nothing is looked up yet.
     pub fn with_link(secret: &str) -> Self {
-        Caller(Credential::Link(hash_secret(secret)))
+        Caller::showing(Credential::Link(hash_secret(secret)))
+    }
+
+    pub(crate) fn showing(shown: Credential) -> Self {
+        Caller { shown, key: None, told: None }
+    }
+
+    /// The same caller, for one write that takes effect once, however often it is sent under this key.
+    #[must_use]
+    pub fn with_key(self, key: IdempotencyKey) -> Self {
+        Caller { key: Some(key), ..self }
+    }
+
+    /// The same caller, with the words of the request: two requests under one key are the same if these
+    /// are, where what they are read as changes from one moment to the next ("in two days").
+    #[must_use]
+    pub fn telling(self, words: &impl fmt::Debug) -> Self {
+        Caller { told: Some(format!("{words:?}").into()), ..self }
     }
 }
+
+/// A name that a client gives to one of its writes, to be able to send it again without harm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotencyKey(Arc<str>);
+
+impl IdempotencyKey {
+    /// Reads 1 to 255 visible ASCII characters.
+    pub fn parse(text: &str) -> Option<Self> {
+        let visible = text.bytes().all(|byte| byte.is_ascii_graphic());
+        ((1..=KEY_MAX).contains(&text.len()) && visible).then(|| IdempotencyKey(text.into()))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+const KEY_MAX: usize = 255;
 
 impl fmt::Debug for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -140,7 +182,7 @@ impl<T> Deref for Granted<'_, T> {
 
 /// Whose credentials these are, if they are good now. A link is nobody's.
 pub(crate) async fn identify(tx: &mut Tx<'_>, caller: &Caller, now: Time) -> Result<User> {
-    let found = match &caller.0 {
+    let found = match &caller.shown {
         Credential::Token(hash) => users::by_token(tx, hash, now).await?,
         Credential::Password { user, verified } => {
             users::by_verified_password(tx, *user, verified).await?
@@ -160,7 +202,7 @@ pub(crate) async fn grant<'tx>(
     right: Right,
 ) -> Result<Granted<'tx, File>> {
     const GONE: Error = Error::NotFound(Thing::File);
-    if let Credential::Link(hash) = &caller.0 {
+    if let Credential::Link(hash) = &caller.shown {
         return grant_linked(tx, hash, now, file, right).await;
     }
     let user = identify(tx, caller, now).await?.id;

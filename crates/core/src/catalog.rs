@@ -5,6 +5,7 @@
 //! outside its transaction. Reads run at once on a pooled connection, writes go to the group-commit
 //! writer. What the statements mean is not decided here but in `drive`.
 
+pub(crate) mod answered;
 pub(crate) mod conn;
 pub(crate) mod contents;
 pub(crate) mod copy;

@@ -9,6 +9,7 @@ mod entries;
 mod folders;
 mod inspect;
 mod migrate;
+mod once;
 mod share;
 mod sign_in;
 mod trash;
@@ -259,7 +260,7 @@ impl Drive {
     }
 
     fn note_use(&self, caller: &Caller, at: Time) {
-        let Credential::Token(hash) = &caller.0 else {
+        let Credential::Token(hash) = &caller.shown else {
             return;
         };
         let mut used = self.0.tokens_used.lock().unwrap_or_else(PoisonError::into_inner);

@@ -40,6 +40,8 @@ pub enum Error {
     VersionConflict(Box<Seen<File>>),
     /// The bytes that arrived do not have the digest that was announced.
     ChecksumFailed,
+    /// The caller gave this key to another request before.
+    KeyReused,
     /// The folder is not empty.
     NotEmpty,
     /// A file keeps one version at least.
@@ -144,6 +146,7 @@ impl fmt::Display for Error {
                 write!(f, "the file has version {} now", file.version)
             }
             Error::ChecksumFailed => f.write_str("the content does not have the announced digest"),
+            Error::KeyReused => f.write_str("the idempotency key was given to another request"),
             Error::NotEmpty => f.write_str("the folder is not empty"),
             Error::OnlyVersion => f.write_str("a file's only version cannot be deleted"),
             Error::Hierarchy => f.write_str("folders cannot lie in themselves, or so deep"),

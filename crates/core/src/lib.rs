@@ -24,7 +24,7 @@ pub mod vault;
 #[cfg(test)]
 extern crate self as bindery_core;
 
-pub use access::{Caller, Role};
+pub use access::{Caller, IdempotencyKey, Role};
 pub use catalog::Database;
 pub use catalog::entries::Trashed;
 pub use catalog::files::File;

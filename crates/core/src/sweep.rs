@@ -2,7 +2,7 @@
 //! leases, objects that nothing needs, files past their time in the trash, digests still to be made.
 //! Nothing is deleted by age or by listing: only what a committed row names.
 
-use crate::catalog::{contents, files, folders, meta, trash};
+use crate::catalog::{answered, contents, files, folders, meta, trash};
 use crate::clock::Time;
 use crate::drive::{Drive, purge_file};
 use crate::error::Result;
@@ -13,6 +13,9 @@ const CHUNK: i64 = 200;
 
 /// For how long it is known what changed in a folder.
 pub(crate) const CHANGES_DAYS: i64 = 30;
+
+/// For how long it is known what became of a write that was given a key.
+const ANSWERED_SECONDS: i64 = 86_400;
 
 /// For how long a node that sweeps keeps the others from it, if it does not come to its end.
 const SWEEP_SECONDS: i64 = 600;
@@ -76,6 +79,7 @@ impl Drive {
         let before = now.plus_seconds(-86_400 * i64::from(settings.trash_days));
         self.mark_files().await?;
         self.forget_changes(now).await?;
+        self.forget_answers(now).await?;
         Ok(Swept {
             leases: self.expire_leases(now).await?,
             purged: self.purge_trash(before).await?,
@@ -135,6 +139,17 @@ impl Drive {
         while self
             .catalog()
             .write(before, |tx, before| Box::pin(folders::forget_changes(tx, *before, CHUNK)))
+            .await?
+            > 0
+        {}
+        Ok(())
+    }
+
+    async fn forget_answers(&self, now: Time) -> Result<()> {
+        let before = now.plus_seconds(-ANSWERED_SECONDS);
+        while self
+            .catalog()
+            .write(before, |tx, before| Box::pin(answered::forget(tx, *before, CHUNK)))
             .await?
             > 0
         {}

@@ -4,6 +4,7 @@
 
 pub mod authorization;
 pub mod body;
+pub mod idempotency_key;
 pub mod media_type;
 pub mod multipart;
 

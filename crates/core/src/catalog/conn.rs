@@ -47,6 +47,7 @@ impl<'tx> Tx<'tx> {
         sql: &Sql,
         params: &[Value<'_>],
     ) -> Result<Vec<T>> {
+        tell(sql);
         match &mut self.engine {
             Engine::Sqlite(conn) => rows(conn, sql, params, usize::MAX),
             Engine::Postgres(transaction) => {
@@ -62,6 +63,7 @@ impl<'tx> Tx<'tx> {
         sql: &Sql,
         params: &[Value<'_>],
     ) -> Result<Option<T>> {
+        tell(sql);
         match &mut self.engine {
             Engine::Sqlite(conn) => Ok(rows(conn, sql, params, 1)?.pop()),
             Engine::Postgres(transaction) => {
@@ -80,6 +82,7 @@ impl<'tx> Tx<'tx> {
 
     /// Runs a statement without a result; how many rows it changed.
     pub(crate) async fn exec(&mut self, sql: &Sql, params: &[Value<'_>]) -> Result<usize> {
+        tell(sql);
         match &mut self.engine {
             Engine::Sqlite(conn) => {
                 Ok(conn.prepare_cached(sql.sqlite)?.execute(params_from_iter(params))?)
@@ -95,6 +98,11 @@ impl<'tx> Tx<'tx> {
             Engine::Postgres(_) => None,
         }
     }
+}
+
+/// For whoever wants to see what a request asks of the catalog; without what it is asked with.
+fn tell(sql: &Sql) {
+    tracing::trace!(target: "bindery_core::sql", sql = sql.text);
 }
 
 fn rows<T: FromRow>(

@@ -59,7 +59,7 @@ struct TableStatements {
 macro_rules! tables {
     ($($(#[$meta:meta])* $name:ident, key $key:literal, counts $counts:literal: $($column:ident)+;)*) => {
         /// All tables, each behind those that it refers to.
-        pub(crate) static TABLES: [Table; 11] = [$({
+        pub(crate) static TABLES: [Table; 12] = [$({
             static COLUMNS: &[&str] = &[$(stringify!($column)),+];
             Table {
                 name: stringify!($name),
@@ -90,6 +90,7 @@ tables! {
     shares, key 1, counts true:
         id node sharer kind user_id email email_key role sharing via comment created expires
         link_hash link_master_key link_wrapped;
+    answered, key 2, counts false: user_id key request outcome at;
 }
 
 impl TableStatements {

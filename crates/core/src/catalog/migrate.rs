@@ -5,8 +5,11 @@ use crate::error::{Error, Result};
 use rusqlite::Connection;
 
 /// Each migration once, in order; its place is the schema version that it leads to.
-const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+    include_str!("migrations/0003.sql"),
+];
 
 /// This binary's version of the schema.
 pub(super) const VERSION: usize = MIGRATIONS.len();

@@ -7,13 +7,16 @@ mod writer;
 
 use super::conn::Tx;
 use super::sql::Sql;
-use super::{Catalog, contents, copy, entries, files, folders, meta, pages, shares, trash, users};
+use super::{
+    Catalog, answered, contents, copy, entries, files, folders, meta, pages, shares, trash, users,
+};
 use crate::clock::{Clock, Time};
 use tempfile::TempDir;
 
 /// Every statement, by name.
 fn statements() -> Vec<(String, Sql)> {
     let modules = [
+        answered::ALL,
         contents::ALL,
         copy::ALL,
         entries::ALL,

@@ -2,6 +2,7 @@
 
 use super::Drive;
 use super::entries::{entry, own_file};
+use super::once::Request;
 use super::trash::trash_file;
 use super::upload::{Wrapped, insert_version, upload_path};
 use crate::access::{Caller, Granted, Right, grant, grant_folder};
@@ -36,16 +37,16 @@ impl Drive {
         if let Some(type_id) = change.type_id {
             check_type(type_id)?;
         }
+        let request = Request::new("change", &(id, &change));
         let input = (caller.clone(), self.now(), id, change);
-        self.catalog()
-            .write(input, |tx, (caller, now, id, change)| {
-                Box::pin(async move {
-                    let file = grant(tx, caller, *now, (*id).into(), Right::Own).await?;
-                    apply(tx, &file, change, *now).await?;
-                    own_file(tx, *id).await
-                })
+        self.once(caller, request, input, |tx, (caller, now, id, change)| {
+            Box::pin(async move {
+                let file = grant(tx, caller, *now, (*id).into(), Right::Own).await?;
+                apply(tx, &file, change, *now).await?;
+                own_file(tx, *id).await
             })
-            .await
+        })
+        .await
     }
 
     /// Renames a file, if the name is free.
@@ -55,20 +56,20 @@ impl Drive {
         file: FileRef,
         name: &Name,
     ) -> Result<Seen<File>> {
+        let request = Request::new("rename_file", &(file, name));
         let input = (caller.clone(), self.now(), file, name.clone());
-        self.catalog()
-            .write(input, |tx, (caller, now, file, name)| {
-                Box::pin(async move {
-                    let file = grant(tx, caller, *now, *file, Right::Arrange).await?;
-                    let above = parent(tx, caller, *now, file.parent).await?;
-                    let label = name.label();
-                    refuse_taken(tx, &above, &label, file.id.0).await?;
-                    let at = users::change_tree(tx, file.owner, 0, 0, *now).await?;
-                    rename(tx, &file, name, &label, at).await?;
-                    Ok(file.seen_as(own_file(tx, file.id).await?))
-                })
+        self.once(caller, request, input, |tx, (caller, now, file, name)| {
+            Box::pin(async move {
+                let file = grant(tx, caller, *now, *file, Right::Arrange).await?;
+                let above = parent(tx, caller, *now, file.parent).await?;
+                let label = name.label();
+                refuse_taken(tx, &above, &label, file.id.0).await?;
+                let at = users::change_tree(tx, file.owner, 0, 0, *now).await?;
+                rename(tx, &file, name, &label, at).await?;
+                Ok(file.seen_as(own_file(tx, file.id).await?))
             })
-            .await
+        })
+        .await
     }
 
     /// Moves a file to another folder, and renames it too if there is a name, if that is free there.
@@ -80,17 +81,17 @@ impl Drive {
         to: FolderRef,
         name: Option<&Name>,
     ) -> Result<Seen<File>> {
+        let request = Request::new("move_file", &(file, to, name));
         let input = (caller.clone(), self.now(), file, to, name.cloned());
-        self.catalog()
-            .write(input, |tx, (caller, now, file, to, name)| {
-                Box::pin(async move {
-                    let file = grant(tx, caller, *now, *file, Right::Arrange).await?;
-                    let to = grant_folder(tx, caller, *now, *to, Right::Add).await?;
-                    move_file(tx, &file, &to, name.as_ref(), *now).await?;
-                    Ok(to.child(own_file(tx, file.id).await?))
-                })
+        self.once(caller, request, input, |tx, (caller, now, file, to, name)| {
+            Box::pin(async move {
+                let file = grant(tx, caller, *now, *file, Right::Arrange).await?;
+                let to = grant_folder(tx, caller, *now, *to, Right::Add).await?;
+                move_file(tx, &file, &to, name.as_ref(), *now).await?;
+                Ok(to.child(own_file(tx, file.id).await?))
             })
-            .await
+        })
+        .await
     }
 
     /// Copies a file into a folder, if the name is free there. The content is shared, not copied: this
@@ -103,20 +104,20 @@ impl Drive {
         name: &Name,
     ) -> Result<Seen<File>> {
         let keys = Arc::clone(&self.vault().keys);
+        let request = Request::new("copy_file", &(file, to, name));
         let input = (caller.clone(), self.now(), file, to, name.clone(), (keys, FileHex::new()));
-        self.catalog()
-            .write(input, |tx, (caller, now, file, to, name, (keys, hex))| {
-                Box::pin(async move {
-                    let file = grant(tx, caller, *now, *file, Right::Read).await?;
-                    let to = grant_folder(tx, caller, *now, *to, Right::Add).await?;
-                    refuse_taken(tx, &to, &name.label(), 0).await?;
-                    let bytes = file.size.cast_signed();
-                    let at = users::change_tree(tx, to.owner, 1, bytes, *now).await?;
-                    let copy = copy(tx, keys, &file, &to, name, (*hex, at)).await?;
-                    Ok(to.child(own_file(tx, copy).await?))
-                })
+        self.once(caller, request, input, |tx, (caller, now, file, to, name, (keys, hex))| {
+            Box::pin(async move {
+                let file = grant(tx, caller, *now, *file, Right::Read).await?;
+                let to = grant_folder(tx, caller, *now, *to, Right::Add).await?;
+                refuse_taken(tx, &to, &name.label(), 0).await?;
+                let bytes = file.size.cast_signed();
+                let at = users::change_tree(tx, to.owner, 1, bytes, *now).await?;
+                let copy = copy(tx, keys, &file, &to, name, (*hex, at)).await?;
+                Ok(to.child(own_file(tx, copy).await?))
             })
-            .await
+        })
+        .await
     }
 }
 

@@ -3,6 +3,7 @@
 use super::Drive;
 use super::arrange::{Spot, copy_to, leave_tree, parent, refuse_taken};
 use super::entries::own_folder;
+use super::once::{Request, recall};
 use crate::access::{Caller, Granted, Right, grant_folder};
 use crate::catalog::conn::Tx;
 use crate::catalog::entries::{self, From, key};
@@ -16,6 +17,7 @@ use crate::name::{Label, Name, fold};
 use crate::node::{Entry, EntryKey, FileHex, Folder, FolderRef, Seen, Stamp};
 use crate::vault::keys::Keyring;
 use std::collections::{HashMap, HashSet};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// Files of one unit: short enough to stand in no one's way.
@@ -33,24 +35,24 @@ impl Drive {
         folder: FolderRef,
         name: &Name,
     ) -> Result<Seen<Folder>> {
+        let request = Request::new("create_folder", &(folder, name));
         let input = (caller.clone(), self.now(), folder, name.clone());
-        self.catalog()
-            .write(input, |tx, (caller, now, folder, name)| {
-                Box::pin(async move {
-                    let above = grant_folder(tx, caller, *now, *folder, Right::Add).await?;
-                    let label = name.label();
-                    refuse_taken(tx, &above, &label, 0).await?;
-                    if folders::height(tx, above.id).await? + 1 > DEPTH_MAX {
-                        return Err(Error::Hierarchy);
-                    }
-                    let at = users::change_tree(tx, above.owner, 0, 0, *now).await?;
-                    let created = Stamp { at, by: above.caller() };
-                    let id = folders::insert(tx, &above, &label, created).await?;
-                    child(tx, above.id, id, Action::Added, at).await?;
-                    Ok(above.child(own_folder(tx, id).await?))
-                })
+        self.once(caller, request, input, |tx, (caller, now, folder, name)| {
+            Box::pin(async move {
+                let above = grant_folder(tx, caller, *now, *folder, Right::Add).await?;
+                let label = name.label();
+                refuse_taken(tx, &above, &label, 0).await?;
+                if folders::height(tx, above.id).await? + 1 > DEPTH_MAX {
+                    return Err(Error::Hierarchy);
+                }
+                let at = users::change_tree(tx, above.owner, 0, 0, *now).await?;
+                let created = Stamp { at, by: above.caller() };
+                let id = folders::insert(tx, &above, &label, created).await?;
+                child(tx, above.id, id, Action::Added, at).await?;
+                Ok(above.child(own_folder(tx, id).await?))
             })
-            .await
+        })
+        .await
     }
 
     /// Renames a folder, if the name is free.
@@ -60,22 +62,22 @@ impl Drive {
         folder: FolderRef,
         name: &Name,
     ) -> Result<Seen<Folder>> {
+        let request = Request::new("rename_folder", &(folder, name));
         let input = (caller.clone(), self.now(), folder, name.clone());
-        self.catalog()
-            .write(input, |tx, (caller, now, folder, name)| {
-                Box::pin(async move {
-                    let folder = grant_folder(tx, caller, *now, *folder, Right::Arrange).await?;
-                    let above = above(tx, caller, *now, &folder).await?;
-                    let label = name.label();
-                    refuse_taken(tx, &above, &label, folder.id.0).await?;
-                    let at = users::change_tree(tx, folder.owner, 0, 0, *now).await?;
-                    folders::arrange(tx, &folder, place(&above, &label)).await?;
-                    folders::modified(tx, &folder, at).await?;
-                    child(tx, above.id, folder.id, Action::Modified, at).await?;
-                    Ok(folder.seen_as(own_folder(tx, folder.id).await?))
-                })
+        self.once(caller, request, input, |tx, (caller, now, folder, name)| {
+            Box::pin(async move {
+                let folder = grant_folder(tx, caller, *now, *folder, Right::Arrange).await?;
+                let above = above(tx, caller, *now, &folder).await?;
+                let label = name.label();
+                refuse_taken(tx, &above, &label, folder.id.0).await?;
+                let at = users::change_tree(tx, folder.owner, 0, 0, *now).await?;
+                folders::arrange(tx, &folder, place(&above, &label)).await?;
+                folders::modified(tx, &folder, at).await?;
+                child(tx, above.id, folder.id, Action::Modified, at).await?;
+                Ok(folder.seen_as(own_folder(tx, folder.id).await?))
             })
-            .await
+        })
+        .await
     }
 
     /// Moves a folder with all that is in it, if its name is free there. In another owner's tree it
@@ -86,17 +88,17 @@ impl Drive {
         folder: FolderRef,
         to: FolderRef,
     ) -> Result<Seen<Folder>> {
+        let request = Request::new("move_folder", &(folder, to));
         let input = (caller.clone(), self.now(), folder, to);
-        self.catalog()
-            .write(input, |tx, (caller, now, folder, to)| {
-                Box::pin(async move {
-                    let folder = grant_folder(tx, caller, *now, *folder, Right::Arrange).await?;
-                    let to = grant_folder(tx, caller, *now, *to, Right::Add).await?;
-                    move_folder(tx, caller, &folder, &to, *now).await?;
-                    Ok(to.child(own_folder(tx, folder.id).await?))
-                })
+        self.once(caller, request, input, |tx, (caller, now, folder, to)| {
+            Box::pin(async move {
+                let folder = grant_folder(tx, caller, *now, *folder, Right::Arrange).await?;
+                let to = grant_folder(tx, caller, *now, *to, Right::Add).await?;
+                move_folder(tx, caller, &folder, &to, *now).await?;
+                Ok(to.child(own_folder(tx, folder.id).await?))
             })
-            .await
+        })
+        .await
     }
 
     /// Copies a folder with all that is in it, if the name is free. Contents are shared, not copied.
@@ -110,29 +112,37 @@ impl Drive {
         to: FolderRef,
         name: &Name,
     ) -> Result<Seen<Folder>> {
-        let (top, tree) = self.begin_copy(caller, source, to, name).await?;
+        let request = Request::new("copy_folder", &(source, to, name));
+        let (top, tree) = match self.begin_copy(caller, request, (source, to, name)).await? {
+            ControlFlow::Continue(begun) => begun,
+            ControlFlow::Break(made) => return Ok(made),
+        };
         let copied = match self.copy_tree(caller, top, &tree).await {
-            Ok(()) => self.attach(caller, top, to, name).await,
+            Ok(()) => self.attach(caller, request, top, (to, name)).await,
             Err(error) => Err(error),
         };
-        if copied.is_err() {
+        // Another one may have been made under the same key meanwhile.
+        if copied.as_ref().map_or(true, |copied| copied.id != top) {
             self.drop_copy(top).await;
         }
         copied
     }
 
-    /// Makes the top of a copy, out of sight; the folders to be copied, level by level.
+    /// Makes the top of a copy, out of sight; the folders to be copied, level by level. Or there is
+    /// nothing to be done: the copy that was made under the caller's key.
     async fn begin_copy(
         &self,
         caller: &Caller,
-        source: FolderRef,
-        to: FolderRef,
-        name: &Name,
-    ) -> Result<(FolderId, Vec<Folder>)> {
-        let input = (caller.clone(), self.now(), source, to, name.clone());
+        request: Request,
+        (source, to, name): (FolderRef, FolderRef, &Name),
+    ) -> Result<ControlFlow<Seen<Folder>, (FolderId, Vec<Folder>)>> {
+        let input = (caller.clone(), self.now(), request, source, to, name.clone());
         self.catalog()
-            .write(input, |tx, (caller, now, source, to, name)| {
+            .write(input, |tx, (caller, now, request, source, to, name)| {
                 Box::pin(async move {
+                    if let Some(made) = recall(tx, caller, *now, request).await? {
+                        return Ok(ControlFlow::Break(made));
+                    }
                     let source = grant_folder(tx, caller, *now, *source, Right::Read).await?;
                     let to = grant_folder(tx, caller, *now, *to, Right::Add).await?;
                     let label = name.label();
@@ -155,7 +165,8 @@ impl Drive {
                     };
                     let top = folders::insert_node(tx, &top).await?;
                     trash::hide(tx, top).await?;
-                    Ok((top, folders::tree(tx, source.id, COPIED_MAX).await?))
+                    let tree = folders::tree(tx, source.id, COPIED_MAX).await?;
+                    Ok(ControlFlow::Continue((top, tree)))
                 })
             })
             .await
@@ -238,40 +249,48 @@ impl Drive {
     async fn attach(
         &self,
         caller: &Caller,
+        request: Request,
         top: FolderId,
-        to: FolderRef,
-        name: &Name,
+        (to, name): (FolderRef, &Name),
     ) -> Result<Seen<Folder>> {
         let input = (caller.clone(), self.now(), top, to, name.clone());
-        self.catalog()
-            .write(input, |tx, (caller, now, top, to, name)| {
-                Box::pin(async move {
-                    let to = grant_folder(tx, caller, *now, *to, Right::Add).await?;
-                    let label = name.label();
-                    refuse_taken(tx, &to, &label, 0).await?;
-                    let copy = unattached(tx, *top).await?;
-                    if copy.owner != to.owner {
-                        let why = "the folder that a copy was to go to changed hands";
-                        return Err(Error::Unavailable(why.into()));
-                    }
-                    trash::put_back(tx, top.0, to.id, &label).await?;
-                    trash::unmark_folders(tx, *top).await?;
-                    let sums = folders::sums(tx, *top).await?;
-                    if folders::height(tx, *top).await? + sums.depth > DEPTH_MAX {
-                        return Err(Error::Hierarchy);
-                    }
-                    let (files, bytes) = (sums.files.cast_signed(), sums.bytes.cast_signed());
-                    let at = users::change_tree(tx, to.owner, files, bytes, *now).await?;
-                    child(tx, to.id, *top, Action::Added, at).await?;
-                    Ok(to.child(own_folder(tx, *top).await?))
-                })
+        self.once(caller, request, input, |tx, (caller, now, top, to, name)| {
+            Box::pin(async move {
+                let to = grant_folder(tx, caller, *now, *to, Right::Add).await?;
+                let label = name.label();
+                refuse_taken(tx, &to, &label, 0).await?;
+                let copy = unattached(tx, *top).await?;
+                if copy.owner != to.owner {
+                    let why = "the folder that a copy was to go to changed hands";
+                    return Err(Error::Unavailable(why.into()));
+                }
+                trash::put_back(tx, top.0, to.id, &label).await?;
+                trash::unmark_folders(tx, *top).await?;
+                let sums = folders::sums(tx, *top).await?;
+                if folders::height(tx, *top).await? + sums.depth > DEPTH_MAX {
+                    return Err(Error::Hierarchy);
+                }
+                let (files, bytes) = (sums.files.cast_signed(), sums.bytes.cast_signed());
+                let at = users::change_tree(tx, to.owner, files, bytes, *now).await?;
+                child(tx, to.id, *top, Action::Added, at).await?;
+                Ok(to.child(own_folder(tx, *top).await?))
             })
-            .await
+        })
+        .await
     }
 
     /// Removes a copy that did not come to its end; what cannot be removed now goes with the trash.
+    /// One that was attached after all, though the answer to that was lost, stays.
     async fn drop_copy(&self, top: FolderId) {
-        let cut = self.catalog().write(top, |tx, top| Box::pin(trash::cut_off(tx, *top))).await;
+        let cut = self
+            .catalog()
+            .write(top, |tx, top| {
+                Box::pin(async move {
+                    unattached(tx, *top).await?;
+                    trash::cut_off(tx, *top).await
+                })
+            })
+            .await;
         let gone = match cut {
             Ok(()) => self.take_apart(top).await.map(drop),
             Err(error) => Err(error),

@@ -1,8 +1,9 @@
 //! Sharing: giving others a role on a file or folder, and taking it back.
 
 use super::Drive;
+use super::once::{Outcome, Request, number, told};
 use crate::access::{Caller, Right, Role, grant, grant_folder, hash_secret, identify};
-use crate::catalog::conn::Tx;
+use crate::catalog::conn::{Tx, Unit};
 use crate::catalog::shares::{self, ShareRow, sooner};
 use crate::catalog::users;
 use crate::clock::Time;
@@ -33,15 +34,20 @@ impl Drive {
     ) -> Result<Share> {
         let secret = DataKey::generate();
         let keys = Arc::clone(&self.vault().keys);
+        let request = Request::new("share", &(node, &recipient, told(caller, &terms)));
         let input = (caller.clone(), self.now(), node, recipient, terms, (secret, keys));
         let share = self
-            .catalog()
-            .write(input, |tx, (caller, now, node, recipient, terms, (secret, keys))| {
-                Box::pin(async move {
-                    let node = visible(tx, caller, *now, *node).await?;
-                    share(tx, node, (recipient, terms), (secret, keys), *now).await
-                })
-            })
+            .once(
+                caller,
+                request,
+                input,
+                |tx, (caller, now, node, recipient, terms, (secret, keys))| {
+                    Box::pin(async move {
+                        let node = visible(tx, caller, *now, *node).await?;
+                        share(tx, node, (recipient, terms), (secret, keys), *now).await
+                    })
+                },
+            )
             .await?;
         self.reveal(share)
     }
@@ -97,10 +103,10 @@ impl Drive {
 
     /// Changes what a share gives; what hangs on it never gives more.
     pub async fn change_share(&self, caller: &Caller, id: ShareId, terms: Terms) -> Result<Share> {
+        let request = Request::new("change_share", &(id, told(caller, &terms)));
         let input = (caller.clone(), self.now(), id, terms);
         let share = self
-            .catalog()
-            .write(input, |tx, (caller, now, id, terms)| {
+            .once(caller, request, input, |tx, (caller, now, id, terms)| {
                 Box::pin(async move {
                     let (share, node) = find(tx, caller, *now, *id).await?;
                     if share.sharer != node.user && node.owner != node.user {
@@ -124,19 +130,19 @@ impl Drive {
     /// Ends a share, and at once what hangs on it. Its giver may, the owner of what is shared, and who
     /// has it.
     pub async fn unshare(&self, caller: &Caller, id: ShareId) -> Result<()> {
+        let request = Request::new("unshare", &id);
         let input = (caller.clone(), self.now(), id);
-        self.catalog()
-            .write(input, |tx, (caller, now, id)| {
-                Box::pin(async move {
-                    let (share, node) = find(tx, caller, *now, *id).await?;
-                    let mine = [share.sharer, node.owner].contains(&node.user);
-                    if !mine && !is_for(&share, node.user) {
-                        return Err(Error::Forbidden);
-                    }
-                    shares::delete(tx, share.id).await
-                })
+        self.once(caller, request, input, |tx, (caller, now, id)| {
+            Box::pin(async move {
+                let (share, node) = find(tx, caller, *now, *id).await?;
+                let mine = [share.sharer, node.owner].contains(&node.user);
+                if !mine && !is_for(&share, node.user) {
+                    return Err(Error::Forbidden);
+                }
+                shares::delete(tx, share.id).await
             })
-            .await
+        })
+        .await
     }
 
     /// The shares that a user gave, as far as they concern the caller.
@@ -216,7 +222,7 @@ impl Drive {
         self.catalog()
             .read(&input, |tx, (caller, now)| {
                 Box::pin(async move {
-                    let crate::access::Credential::Link(hash) = &caller.0 else {
+                    let crate::access::Credential::Link(hash) = &caller.shown else {
                         return Err(GONE);
                     };
                     let node = shares::by_link(tx, hash, *now).await?.ok_or(GONE)?;
@@ -238,6 +244,21 @@ impl Drive {
 }
 
 const GONE: Error = Error::NotFound(Thing::Share);
+
+impl Outcome for Share {
+    fn note(&self) -> Option<String> {
+        Some(self.id.to_string())
+    }
+
+    fn recall<'a>(
+        tx: &'a mut Tx<'_>,
+        caller: &'a Caller,
+        now: Time,
+        note: &'a str,
+    ) -> Unit<'a, Self> {
+        Box::pin(async move { Ok(find(tx, caller, now, ShareId(number(note)?)).await?.0) })
+    }
+}
 
 /// Something that a caller may see, to be shared.
 #[derive(Clone, Copy)]

@@ -106,7 +106,7 @@ impl Drive {
                 attempt.verify(proof, &stored, password, self.clock()).await?;
             }
         }
-        Ok(Caller(Credential::Password { user, verified: stored }))
+        Ok(Caller::showing(Credential::Password { user, verified: stored }))
     }
 }
 

@@ -4,6 +4,7 @@
 use super::Drive;
 use super::arrange::parent;
 use super::entries::{own_file, own_folder};
+use super::once::Request;
 use crate::access::{Caller, Granted, Right, grant, grant_folder};
 use crate::catalog::conn::Tx;
 use crate::catalog::entries::{self, Trashed};
@@ -40,32 +41,32 @@ pub struct DeleteFolder {
 impl Drive {
     /// Deletes a file.
     pub async fn delete_file(&self, caller: &Caller, file: FileRef, how: DeleteFile) -> Result<()> {
+        let request = Request::new("delete_file", &(file, how));
         let input = (caller.clone(), self.now(), file, how);
-        self.catalog()
-            .write(input, |tx, (caller, now, file, how)| {
-                Box::pin(async move {
-                    let file = grant(tx, caller, *now, *file, Right::Arrange).await?;
-                    if how.version.is_some_and(|version| version != file.version) {
-                        return Err(Error::VersionConflict(Box::new(file.into_seen())));
-                    }
-                    let at = trash_file(tx, &file, *now).await?;
-                    if how.purge { purge_file(tx, file.id, at).await } else { Ok(()) }
-                })
+        self.once(caller, request, input, |tx, (caller, now, file, how)| {
+            Box::pin(async move {
+                let file = grant(tx, caller, *now, *file, Right::Arrange).await?;
+                if how.version.is_some_and(|version| version != file.version) {
+                    return Err(Error::VersionConflict(Box::new(file.into_seen())));
+                }
+                let at = trash_file(tx, &file, *now).await?;
+                if how.purge { purge_file(tx, file.id, at).await } else { Ok(()) }
             })
-            .await
+        })
+        .await
     }
 
     /// Puts a file of the caller's in the trash.
     pub async fn trash(&self, caller: &Caller, id: FileId) -> Result<()> {
+        let request = Request::new("trash", &id);
         let input = (caller.clone(), self.now(), id);
-        self.catalog()
-            .write(input, |tx, (caller, now, id)| {
-                Box::pin(async move {
-                    let file = grant(tx, caller, *now, (*id).into(), Right::Own).await?;
-                    trash_file(tx, &file, *now).await.map(drop)
-                })
+        self.once(caller, request, input, |tx, (caller, now, id)| {
+            Box::pin(async move {
+                let file = grant(tx, caller, *now, (*id).into(), Right::Own).await?;
+                trash_file(tx, &file, *now).await.map(drop)
             })
-            .await
+        })
+        .await
     }
 
     /// Deletes a folder with all that is in it.
@@ -75,10 +76,10 @@ impl Drive {
         folder: FolderRef,
         how: DeleteFolder,
     ) -> Result<()> {
+        let request = Request::new("delete_folder", &(folder, how));
         let input = (caller.clone(), self.now(), folder, how);
         let id = self
-            .catalog()
-            .write(input, |tx, (caller, now, folder, how)| {
+            .once(caller, request, input, |tx, (caller, now, folder, how)| {
                 Box::pin(async move {
                     let folder = grant_folder(tx, caller, *now, *folder, Right::Arrange).await?;
                     if how.only_if_empty && folder.files + folder.folders > 0 {
@@ -110,19 +111,19 @@ impl Drive {
     /// Takes a file of the caller's out of the trash; one that is not there stays as it is. If its
     /// folder is gone it comes back to My Files, and if its label is taken it gets a number.
     pub async fn restore(&self, caller: &Caller, id: FileId) -> Result<File> {
+        let request = Request::new("restore", &id);
         let input = (caller.clone(), self.now(), id);
-        self.catalog()
-            .write(input, |tx, (caller, now, id)| {
-                Box::pin(async move {
-                    let file = grant(tx, caller, *now, (*id).into(), Right::Restore).await?;
-                    if file.trashed.is_some() {
-                        refuse_cut_off(tx, id.0).await?;
-                        restore_file(tx, &file, *now).await?;
-                    }
-                    own_file(tx, *id).await
-                })
+        self.once(caller, request, input, |tx, (caller, now, id)| {
+            Box::pin(async move {
+                let file = grant(tx, caller, *now, (*id).into(), Right::Restore).await?;
+                if file.trashed.is_some() {
+                    refuse_cut_off(tx, id.0).await?;
+                    restore_file(tx, &file, *now).await?;
+                }
+                own_file(tx, *id).await
             })
-            .await
+        })
+        .await
     }
 
     /// What is in the trash, of one user or of all, the oldest first: for administrators.

@@ -7,8 +7,9 @@
 use super::Drive;
 use super::arrange::{check_type, refuse_taken};
 use super::entries::own_file;
+use super::once::{Outcome, Request, is_answered};
 use crate::access::{Caller, Granted, Right, grant, grant_folder, identify};
-use crate::catalog::conn::Tx;
+use crate::catalog::conn::{Tx, Unit};
 use crate::catalog::files::{self, File, NewFile, NewVersion, wrap_context};
 use crate::catalog::folders::{self, Action, Child};
 use crate::catalog::{contents, users};
@@ -103,7 +104,8 @@ pub struct UploadEnd {
 }
 
 impl Drive {
-    /// Begins an upload, if the caller may, the target is free, and there is room.
+    /// Begins an upload, if the caller may, the target is free, and there is room. Where the caller's key
+    /// was given to a write before, that is not in the way of itself: [`Upload::finish`] decides.
     pub async fn upload(&self, caller: &Caller, target: Target) -> Result<Upload> {
         let now = self.now();
         let input = (caller.clone(), now, target);
@@ -111,6 +113,9 @@ impl Drive {
             .catalog()
             .read(&input, |tx, (caller, now, target)| {
                 Box::pin(async move {
+                    if is_answered(tx, caller, *now).await? {
+                        return Ok(identify(tx, caller, *now).await?.id);
+                    }
                     match spot(tx, caller, *now, target, None).await? {
                         Spot::New(folder, _) => Ok(folder.owner),
                         Spot::Onto(file) => Ok(file.owner),
@@ -232,18 +237,23 @@ impl Upload {
         let writer = self.writer.take().ok_or_else(ended)?;
         let leased = std::mem::take(&mut self.leased);
         let asked = (self.caller.clone(), self.target.clone(), end);
+        let mut content = None;
         let made = match writer.finish().await {
             Ok(finished) if asked.2.md5.is_some_and(|md5| md5 != finished.digested.md5) => {
                 Err(Error::ChecksumFailed)
             }
-            Ok(finished) => store(&self.drive, asked, finished).await,
+            Ok(finished) => {
+                content = Some(finished.content.id);
+                store(&self.drive, asked, finished).await
+            }
             Err(error) => Err(error),
         };
         match &made {
-            Ok(file) => self.drive.digest_later(file),
+            Ok(file) if content == Some(file.content) => self.drive.digest_later(file),
             // It may be committed: the lease decides, not we.
             Err(Error::Unavailable(_)) => {}
-            Err(_) => abandon(&self.drive, None, leased).await,
+            // Also when another content was there under the same key: this one is none of it.
+            Ok(_) | Err(_) => abandon(&self.drive, None, leased).await,
         }
         made
     }
@@ -301,6 +311,9 @@ async fn store(
     (caller, target, end): (Caller, Target, UploadEnd),
     finished: Finished,
 ) -> Result<Seen<File>> {
+    let sent = (finished.content.size, finished.digested.md5);
+    let request = Request::new("upload", &(&target, &end, sent));
+    let asking = caller.clone();
     let input = Commit {
         caller,
         target,
@@ -311,8 +324,8 @@ async fn store(
         hex: FileHex::new(),
         finished,
     };
-    let made = drive.catalog().write(input, |tx, input| Box::pin(commit(tx, input))).await?;
-    made.ok_or_else(lease_lost)
+    let made = drive.once(&asking, request, input, |tx, input| Box::pin(commit(tx, input))).await?;
+    made.0.ok_or_else(lease_lost)
 }
 
 fn ended() -> Error {
@@ -363,21 +376,38 @@ struct Commit {
     finished: Finished,
 }
 
-/// Makes the file or version. `None`: a lease is lost, and the objects are doomed, since the sweep may
-/// have been there before the last of them was.
-async fn commit(tx: &mut Tx<'_>, input: &Commit) -> Result<Option<Seen<File>>> {
+/// The file or version that was made. `None`: a lease is lost, and the objects are doomed, since the
+/// sweep may have been there before the last of them was.
+struct Made(Option<Seen<File>>);
+
+impl Outcome for Made {
+    fn note(&self) -> Option<String> {
+        self.0.as_ref().and_then(Outcome::note)
+    }
+
+    fn recall<'a>(
+        tx: &'a mut Tx<'_>,
+        caller: &'a Caller,
+        now: Time,
+        note: &'a str,
+    ) -> Unit<'a, Self> {
+        Box::pin(async move { Ok(Made(Some(Outcome::recall(tx, caller, now, note).await?))) })
+    }
+}
+
+async fn commit(tx: &mut Tx<'_>, input: &Commit) -> Result<Made> {
     let Commit { caller, target, end, now, finished, .. } = input;
     let objects = finished.content.objects();
     if !contents::are_leased(tx, objects).await? {
         contents::give_up(tx, objects, *now).await?;
-        return Ok(None);
+        return Ok(Made(None));
     }
     match spot(tx, caller, *now, target, end.name.as_ref()).await? {
         Spot::New(folder, name) => {
             let name = name.ok_or_else(|| Error::internal("an upload ended without a name"))?;
-            new_file(tx, input, folder, &name).await.map(Some)
+            new_file(tx, input, folder, &name).await.map(Some).map(Made)
         }
-        Spot::Onto(file) => next_version(tx, input, file).await.map(Some),
+        Spot::Onto(file) => next_version(tx, input, file).await.map(Some).map(Made),
     }
 }
 

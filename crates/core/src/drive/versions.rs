@@ -3,6 +3,7 @@
 use super::Drive;
 use super::arrange::rewrap;
 use super::entries::own_file;
+use super::once::Request;
 use super::upload::replaced;
 use crate::access::{Caller, Granted, Right, grant};
 use crate::catalog::conn::Tx;
@@ -48,57 +49,54 @@ impl Drive {
 
     /// Makes the content of a version the current one again: as a new version, with the next number.
     pub async fn promote(&self, caller: &Caller, id: VersionId) -> Result<Seen<File>> {
+        let request = Request::new("promote", &id);
         let input = (caller.clone(), self.now(), id, Arc::clone(&self.vault().keys));
-        self.catalog()
-            .write(input, |tx, (caller, now, id, keys)| {
-                Box::pin(async move {
-                    let file = grant_version(tx, caller, *now, *id, Right::Edit).await?;
-                    let old = version_of(tx, &file, *id).await?;
-                    let bytes = old.size.cast_signed() - file.size.cast_signed();
-                    let at = users::change_tree(tx, file.owner, 0, bytes, *now).await?;
-                    let number = files::next_number(tx, &file).await?;
-                    let version = Version {
-                        id: VersionId { file: file.id, number },
-                        size: old.size,
-                        md5: old.md5,
-                        created: Stamp { at, by: file.caller() },
-                        modified: at,
-                    };
-                    rewrap(tx, keys, &old, &version).await?;
-                    files::set_current(tx, &version).await?;
-                    replaced(tx, file, bytes, at).await
-                })
+        self.once(caller, request, input, |tx, (caller, now, id, keys)| {
+            Box::pin(async move {
+                let file = grant_version(tx, caller, *now, *id, Right::Edit).await?;
+                let old = version_of(tx, &file, *id).await?;
+                let bytes = old.size.cast_signed() - file.size.cast_signed();
+                let at = users::change_tree(tx, file.owner, 0, bytes, *now).await?;
+                let number = files::next_number(tx, &file).await?;
+                let version = Version {
+                    id: VersionId { file: file.id, number },
+                    size: old.size,
+                    md5: old.md5,
+                    created: Stamp { at, by: file.caller() },
+                    modified: at,
+                };
+                rewrap(tx, keys, &old, &version).await?;
+                files::set_current(tx, &version).await?;
+                replaced(tx, file, bytes, at).await
             })
-            .await
+        })
+        .await
     }
 
     /// Deletes a version for good. If it is the current one, the one before it becomes that.
     pub async fn delete_version(&self, caller: &Caller, id: VersionId) -> Result<()> {
+        let request = Request::new("delete_version", &id);
         let input = (caller.clone(), self.now(), id);
-        self.catalog()
-            .write(input, |tx, (caller, now, id)| {
-                Box::pin(async move {
-                    let file = grant_version(tx, caller, *now, *id, Right::Arrange).await?;
-                    let content = version_of(tx, &file, *id).await?.content;
-                    let versions = files::versions(tx, file.id).await?;
-                    let latest = versions.iter().find(|version| version.id != *id);
-                    let latest = latest.ok_or(Error::OnlyVersion)?;
-                    let current = id.number == file.version;
-                    let bytes = if current {
-                        latest.size.cast_signed() - file.size.cast_signed()
-                    } else {
-                        0
-                    };
-                    let at = users::change_tree(tx, file.owner, 0, bytes, *now).await?;
-                    if current {
-                        files::set_current(tx, latest).await?;
-                    }
-                    files::delete_version(tx, &file, id.number).await?;
-                    contents::release(tx, content, at).await?;
-                    replaced(tx, file, bytes, at).await.map(drop)
-                })
+        self.once(caller, request, input, |tx, (caller, now, id)| {
+            Box::pin(async move {
+                let file = grant_version(tx, caller, *now, *id, Right::Arrange).await?;
+                let content = version_of(tx, &file, *id).await?.content;
+                let versions = files::versions(tx, file.id).await?;
+                let latest = versions.iter().find(|version| version.id != *id);
+                let latest = latest.ok_or(Error::OnlyVersion)?;
+                let current = id.number == file.version;
+                let bytes =
+                    if current { latest.size.cast_signed() - file.size.cast_signed() } else { 0 };
+                let at = users::change_tree(tx, file.owner, 0, bytes, *now).await?;
+                if current {
+                    files::set_current(tx, latest).await?;
+                }
+                files::delete_version(tx, &file, id.number).await?;
+                contents::release(tx, content, at).await?;
+                replaced(tx, file, bytes, at).await.map(drop)
             })
-            .await
+        })
+        .await
     }
 }
 

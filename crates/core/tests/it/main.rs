@@ -3,12 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod backend;
+mod idempotency;
 mod leases;
+mod lost_commits;
 mod migrate;
 mod model;
 mod nodes;
 mod pages;
 mod postgres;
+mod queries;
 mod ranges;
 mod rights;
 mod sweep;

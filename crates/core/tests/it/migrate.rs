@@ -47,11 +47,11 @@ async fn migrate(from: &Drive, to: &Place) -> Result<Migration> {
     migration.await
 }
 
-fn name(text: &str) -> Name {
+pub(crate) fn name(text: &str) -> Name {
     Name::parse(text).unwrap()
 }
 
-async fn put_in(
+pub(crate) async fn put_in(
     drive: &Drive,
     caller: &Caller,
     folder: FolderId,

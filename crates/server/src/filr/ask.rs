@@ -8,6 +8,7 @@ use super::query::Query;
 use super::wire::{ErrorData, FileProperties, Item};
 use crate::app::App;
 use crate::http::body::MinimumRate;
+use crate::http::idempotency_key::keyed;
 use crate::site::{Site, peer};
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Request, State};
@@ -42,6 +43,8 @@ impl Ask {
     async fn read(app: &App, parts: &mut Parts) -> Result<Self, Problem> {
         let address = peer(parts, &app.settings);
         let caller = auth::sign_in(app, &parts.headers, address).await?;
+        let caller = keyed(caller, &parts.method, &parts.headers)
+            .map_err(|malformed| Problem::BadInput(malformed.to_string()))?;
         let Ok(site) = Site::from_request_parts(parts, app).await;
         let path = parts.uri.path().trim_start_matches(super::BASE).trim_end_matches('/');
         Ok(Ask {

@@ -209,6 +209,7 @@ fn domain(error: &Error, asked: Asked) -> Answer {
             Entry::Folder(_) => (StatusCode::CONFLICT, "TITLE_EXISTS"),
         },
         Error::VersionConflict(_) => (StatusCode::CONFLICT, "FILE_VERSION_CONFLICT"),
+        Error::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "IDEMPOTENCY_KEY_REUSED"),
         Error::NotEmpty => (StatusCode::CONFLICT, "BINDER_NOT_EMPTY"),
         Error::WindowPassed => (StatusCode::CONFLICT, "CHANGES_WINDOW_PASSED"),
         Error::Taken { .. } => (StatusCode::CONFLICT, "BAD_INPUT"),

@@ -51,7 +51,8 @@ async fn share(ask: &Ask, node: NodeRef, body: Body) -> Result<Json<ShareObject>
     let fields = Fields::read(ask, body).await?;
     let recipient = recipient(&fields)?;
     let terms = terms(&fields, None, ask.drive().clock().now())?;
-    let share = ask.drive().share(&ask.caller, node, recipient, terms).await?;
+    let caller = ask.caller.clone().telling(&fields);
+    let share = ask.drive().share(&caller, node, recipient, terms).await?;
     Ok(Json(object(ask, &share)))
 }
 
@@ -84,7 +85,8 @@ pub(super) async fn change(
     let fields = Fields::read(&ask, body).await?;
     let old = ask.drive().share_by_id(&ask.caller, id).await?;
     let terms = terms(&fields, Some(&old), ask.drive().clock().now())?;
-    let share = ask.drive().change_share(&ask.caller, id, terms).await?;
+    let caller = ask.caller.clone().telling(&fields);
+    let share = ask.drive().change_share(&caller, id, terms).await?;
     Ok(Json(object(&ask, &share)))
 }
 

@@ -4,6 +4,7 @@
 use super::error::Problem;
 use crate::app::App;
 use crate::http::authorization::{self, Shown, Unreadable};
+use crate::http::idempotency_key::keyed;
 use axum::extract::FromRequestParts;
 use bindery_core::Caller;
 use http::header::AUTHORIZATION;
@@ -18,10 +19,19 @@ pub(super) struct Credentials {
 impl FromRequestParts<App> for Credentials {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let header = parts.headers.get(AUTHORIZATION).map(http::HeaderValue::as_bytes);
         let token = read(header).map_err(Problem::Unauthenticated)?;
-        Ok(Credentials { caller: Caller::with_token(token) })
+        let caller = Caller::with_token(token);
+        let caller = match keyed(caller.clone(), &parts.method, &parts.headers) {
+            Ok(caller) => caller,
+            Err(malformed) => {
+                // Credentials come first.
+                app.drive.identify(&caller).await?;
+                return Err(Problem::Parse(malformed.to_string()));
+            }
+        };
+        Ok(Credentials { caller })
     }
 }
 

@@ -121,6 +121,7 @@ fn domain(error: &Error) -> (StatusCode, Value) {
             detail("The owner of the files has no room for this. Nothing was stored."),
         ),
         Error::Throttled { .. } => (StatusCode::TOO_MANY_REQUESTS, detail(&error.to_string())),
+        Error::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, detail(&error.to_string())),
         Error::Taken { why } => (StatusCode::CONFLICT, detail(why)),
         Error::Exists(_)
         | Error::VersionConflict(_)

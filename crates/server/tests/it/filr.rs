@@ -4,6 +4,7 @@ mod auth;
 mod codes;
 mod document;
 mod folders;
+mod keys;
 mod links;
 mod names;
 mod races;

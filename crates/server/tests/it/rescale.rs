@@ -3,6 +3,7 @@
 mod damage;
 mod download;
 mod errors;
+mod keys;
 mod lines;
 mod list;
 mod patch;

@@ -18,6 +18,8 @@ pub struct Database {
     pub connections: usize,
     /// How long a statement may take, in seconds; 0 is without end.
     pub statement_seconds: u64,
+    /// For how many seconds the server is asked what became of a commit whose answer was lost.
+    pub settle_seconds: u64,
     /// Whether a server is used that answers before a commit is durable.
     pub accept_loss: bool,
 }
@@ -25,7 +27,13 @@ pub struct Database {
 impl Database {
     /// A database, with the limits that fit a first try.
     pub fn new(url: impl Into<String>) -> Self {
-        Database { url: url.into(), connections: 10, statement_seconds: 30, accept_loss: false }
+        Database {
+            url: url.into(),
+            connections: 10,
+            statement_seconds: 30,
+            settle_seconds: 10,
+            accept_loss: false,
+        }
     }
 }
 

@@ -13,7 +13,11 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Debug)]
-pub(in crate::catalog) struct Pool(deadpool_postgres::Pool);
+pub(in crate::catalog) struct Pool {
+    connections: deadpool_postgres::Pool,
+    /// For how long it is asked what became of a commit.
+    pub(super) settle: Duration,
+}
 
 impl Pool {
     /// Nothing is connected yet.
@@ -29,7 +33,7 @@ impl Pool {
         config.connect_timeout(PATIENCE);
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_config(config, tls()?, recycling);
-        let pool = deadpool_postgres::Pool::builder(manager)
+        let connections = deadpool_postgres::Pool::builder(manager)
             .max_size(database.connections)
             .runtime(Runtime::Tokio1)
             .wait_timeout(Some(PATIENCE))
@@ -37,11 +41,11 @@ impl Pool {
             .recycle_timeout(Some(PATIENCE))
             .build()
             .map_err(|error| refuse(&error))?;
-        Ok(Pool(pool))
+        Ok(Pool { connections, settle: Duration::from_secs(database.settle_seconds) })
     }
 
     pub(super) async fn get(&self) -> Result<Object> {
-        self.0.get().await.map_err(|error| match error {
+        self.connections.get().await.map_err(|error| match error {
             PoolError::Backend(error) => Error::from(error),
             error => Error::Unavailable(error.into()),
         })

@@ -6,13 +6,12 @@ use crate::catalog::conn::Tx;
 use crate::catalog::writer::{Failure, Job, answer, batch};
 use crate::error::Result;
 use deadpool_postgres::Transaction;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 /// Whoever holds it is the one who writes.
 const WRITE_LOCK: i64 = 0x42_49_4e_44_57_52_49;
-/// How often, and how long apart, the server is asked what became of a commit.
-const SETTLE_TRIES: u32 = 20;
+/// How long apart the server is asked what became of a commit.
 const SETTLE_PAUSE: Duration = Duration::from_millis(500);
 
 /// Commits what is queued until the last sender is gone.
@@ -71,7 +70,8 @@ async fn begin(transaction: &Transaction<'_>) -> Result<String> {
 
 /// What became of a commit whose answer was lost.
 async fn settle(pool: &Pool, id: &str) -> Result<(), Failure> {
-    for _ in 0..SETTLE_TRIES {
+    let until = Instant::now() + pool.settle;
+    while Instant::now() < until {
         match status(pool, id).await {
             Ok(Some(status)) if status == "committed" => return Ok(()),
             Ok(Some(status)) if status == "aborted" => return Err(Failure::Unreachable),
