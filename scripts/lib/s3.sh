@@ -1,11 +1,11 @@
 # A real S3 server for tests, on loopback, whose buckets are directories. Sourced, never run.
 
-# start_s3: starts it, names the directory of its buckets in BINDERY_TEST_BUCKETS, and says to every
-# client of S3 where it is.
+# start_s3: starts it, names its bucket in BINDERY_TEST_BLOBS and the directory of its buckets in
+# BINDERY_TEST_BUCKETS, and says to every client of S3 where it is.
 start_s3() {
   s3_directory=$(mktemp -d "${TMPDIR:-/tmp}/bindery-s3.XXXXXX")
   mkdir "$s3_directory/tests"
-  s3_port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+  s3_port=$(free_ports 1)
   s3s-fs --host 127.0.0.1 --port "$s3_port" --access-key AK --secret-key SK "$s3_directory" \
     >"$s3_directory.log" 2>&1 &
   s3_pid=$!
@@ -15,7 +15,7 @@ start_s3() {
   export AWS_ENDPOINT_URL="http://127.0.0.1:$s3_port" AWS_ALLOW_HTTP=true AWS_REGION=us-east-1
   export AWS_ACCESS_KEY_ID=AK AWS_SECRET_ACCESS_KEY=SK
   export NO_PROXY=127.0.0.1 no_proxy=127.0.0.1
-  export BINDERY_TEST_BUCKETS="$s3_directory"
+  export BINDERY_TEST_BLOBS=s3://tests BINDERY_TEST_BUCKETS="$s3_directory"
 }
 
 stop_s3() {
@@ -24,5 +24,5 @@ stop_s3() {
   wait "$s3_pid" 2>/dev/null || true
   rm -rf "$s3_directory" "$s3_directory.log"
   s3_pid=''
-  unset BINDERY_TEST_BUCKETS
+  unset BINDERY_TEST_BLOBS BINDERY_TEST_BUCKETS
 }

@@ -13,6 +13,8 @@ if [ -n "${CI:-}" ]; then export CARGO_INCREMENTAL=0; fi
 
 cargo_deny_version=0.20.2
 cargo_fuzz_version=0.13.2
+azurite_version=3.35.0
+garage_version=2.5.0
 cargo_nextest_version=0.9.151
 s3s_fs_version=0.14.1
 
@@ -100,6 +102,28 @@ ensure_nextest() {
 # The S3 server of the tests: a real one, whose buckets are directories.
 ensure_s3() {
   ensure_cargo_tool s3s-fs "$s3s_fs_version" --features binary
+}
+
+# Another S3 server, which stores what it is sent in its own way.
+ensure_garage() {
+  ensure_cargo_tool garage "$garage_version"
+}
+
+# What Microsoft gives out to test clients of Azure with.
+ensure_azurite() {
+  azurite="$tools/azurite-$azurite_version/node_modules/.bin/azurite-blob"
+  if [ -x "$azurite" ]; then return; fi
+  command -v npm >/dev/null || apt_install nodejs npm
+  npm install --silent --no-audit --no-fund --prefix "$tools/azurite-$azurite_version" \
+    "azurite@$azurite_version"
+}
+
+# free_ports COUNT: ports of loopback that nobody uses now.
+free_ports() {
+  python3 -c 'import socket, sys
+sockets = [socket.socket() for _ in range(int(sys.argv[1]))]
+for one in sockets: one.bind(("127.0.0.1", 0))
+print(*(one.getsockname()[1] for one in sockets))' "$1"
 }
 
 # ensure_venv REQUIREMENTS: sets `venv` to an environment that holds exactly these.

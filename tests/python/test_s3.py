@@ -1,9 +1,11 @@
 """Contents with a real S3 server: in parts, by ranges, and while that server is away."""
 
+import contextlib
 import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import uuid
 
@@ -16,6 +18,8 @@ from test_nodes import SERVER, database  # noqa: F401 (a fixture)
 PROGRAM = shutil.which("s3s-fs")
 pytestmark = pytest.mark.skipif(not PROGRAM, reason="scripts/test builds s3s-fs")
 MIB = 1 << 20
+# The bucket that scripts/test names, with a service that it started.
+SERVICE = os.environ.get("BINDERY_TEST_BLOBS")
 
 
 class Store:
@@ -49,7 +53,11 @@ class Store:
 
     def parts(self):
         """What is left of an upload in parts that was neither completed nor aborted."""
-        return [path.name for path in self.directory.iterdir() if "part" in path.name]
+        return [path.name for path in self.directory.glob(".upload_id-*")]
+
+    def writes(self):
+        """What this server is in the middle of writing."""
+        return list(self.directory.glob(".tmp.*"))
 
 
 @pytest.fixture
@@ -67,15 +75,15 @@ def store(tmp_path, monkeypatch):
 URL = ("--blobs", "s3://bucket/prefix")
 
 
-def test_contents_of_every_size_and_their_ranges(serve, store, tmp_path):
-    server = serve(None, *URL)
+def sent_in_every_size(server):
+    """Contents of every kind of size, by the ids of their files."""
+    sizes = (0, 100, 17_000, 5 * MIB - 1, 5 * MIB, 5 * MIB + 1, 12 * MIB + 345)
+    contents = [os.urandom(size) for size in sizes]
+    return {server.admin.upload(f"{len(c)}.bin", c)["id"]: c for c in contents}
+
+
+def come_back_whole_and_by_ranges(server, sent, options):
     admin = server.admin
-    sent = {}
-    for size in (0, 100, 17_000, 5 * MIB - 1, 5 * MIB, 5 * MIB + 1, 12 * MIB + 345):
-        content = os.urandom(size)
-        sent[admin.upload(f"{size}.bin", content)["id"]] = content
-    # Small ones lie in the catalog.
-    assert len(store.objects()) == 5 and store.parts() == []
     for file, content in sent.items():
         assert admin.download(file) == content
     file, content = list(sent.items())[-1]
@@ -84,12 +92,34 @@ def test_contents_of_every_size_and_their_ranges(serve, store, tmp_path):
         answer = admin.call("GET", f"files/{file}/contents/", headers={"Range": wanted})
         end = len(content) if last is None else last + 1
         assert (answer.status_code, answer.content) == (206, content[first:end])
-    assert server.command("verify", *URL).stdout.strip().endswith("7 checked, 0 damaged")
+    assert server.command("verify", *options).stdout.strip().endswith("7 checked, 0 damaged")
+
+
+def are_deleted_for_good(server, sent, options):
     for file in sent:
-        assert admin.call("DELETE", f"files/{file}/").status_code == 204
-    server.command("trash", "purge", "--all", *URL)
-    server.command("sweep", *URL)
+        assert server.admin.call("DELETE", f"files/{file}/").status_code == 204
+    server.command("trash", "purge", "--all", *options)
+    server.command("sweep", *options)
+
+
+def test_contents_of_every_size_and_their_ranges(serve, store):
+    server = serve(None, *URL)
+    sent = sent_in_every_size(server)
+    # Small ones lie in the catalog.
+    assert len(store.objects()) == 5 and store.parts() == []
+    come_back_whole_and_by_ranges(server, sent, URL)
+    are_deleted_for_good(server, sent, URL)
     assert store.objects() == []
+
+
+@pytest.mark.skipif(not SERVICE, reason="scripts/test --long starts services of other makes")
+def test_contents_with_whatever_service_there_is(serve):
+    options = ("--blobs", f"{SERVICE}/{uuid.uuid4().hex}")
+    server = serve(None, *options)
+    sent = sent_in_every_size(server)
+    come_back_whole_and_by_ranges(server, sent, options)
+    are_deleted_for_good(server, sent, options)
+    assert server.command("verify", *options).stdout.strip().endswith("0 checked, 0 damaged")
 
 
 def test_a_body_that_is_cut_off_leaves_no_part(serve, store):
@@ -162,3 +192,30 @@ def test_two_nodes_share_large_contents(serve, store, tmp_path, database):  # no
     assert there.download(sent["id"]) == content
     first.stop(signal.SIGKILL)
     assert there.download(there.upload("second.bin", content)["id"]) == content
+
+
+def test_the_parts_of_an_upload_whose_server_was_killed_are_swept(serve, store, tmp_path):
+    server = serve(None, *URL)
+    server.admin.upload("kept.bin", os.urandom(6 * MIB))
+    objects = store.objects()
+
+    def body():
+        yield b'--b\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n'
+        for _ in range(40):
+            yield os.urandom(MIB)
+            if len(store.parts()) > 3:
+                server.stop(signal.SIGKILL)
+
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    with pytest.raises(requests.ConnectionError):
+        server.admin.call("POST", "files/contents/", data=body(), headers=headers)
+    wait_until(lambda: store.writes() == [], "the S3 server has seen that nobody is there")
+    assert store.parts() != []
+    sweep = ("sweep", *URL)
+    server.command(*sweep)
+    assert store.parts() != [], "the lease is not over"
+    with contextlib.closing(sqlite3.connect(server.data / "catalog.db")) as catalog, catalog:
+        assert catalog.execute("update pending set lease = 0").rowcount == 1
+    server.command(*sweep)
+    assert (store.parts(), store.objects()) == ([], objects)
+    assert server.command("verify", *URL).stdout.strip().endswith("1 checked, 0 damaged")

@@ -165,10 +165,10 @@ impl Config {
         let data = self.place.data.clone().or_else(|| self.file.data.clone());
         let key_file = self.place.master_key_file.clone();
         Location {
-            data: data.unwrap_or_else(|| DATA.into()),
             key_file: key_file.or_else(|| self.file.master_key_file.clone()),
             blobs: self.place.blobs.clone().or_else(|| self.file.blobs.clone()),
             database: self.database(),
+            ..Location::directory(data.unwrap_or_else(|| DATA.into()))
         }
     }
 

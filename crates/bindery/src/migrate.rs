@@ -39,6 +39,7 @@ pub(crate) async fn run(config: &Config, args: Args) -> Result<ExitCode, Failure
         key_file: Some(from.key_file()),
         blobs: args.to_blobs,
         database: args.to_database.map(|url| config.database_at(url)),
+        ..from.clone()
     };
     let _idle = lock(&from.data)?;
     let _new = args.to_data.as_deref().map(lock).transpose()?;

@@ -35,9 +35,9 @@ use crate::catalog::users::{self, User};
 use crate::catalog::{Catalog, Database, meta};
 use crate::clock::{Clock, Time};
 use crate::error::{Error, Result};
-use crate::vault::Vault;
 use crate::vault::blobs::{Blobs, sync_directory};
 use crate::vault::keys::Keyring;
+use crate::vault::{Service, Vault};
 use sign_in::SignIns;
 use std::collections::HashMap;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -53,6 +53,8 @@ pub struct Location {
     pub key_file: Option<PathBuf>,
     /// Where objects are stored, if not in the data directory: `s3://bucket/prefix`, `gs://…`, `az://…`.
     pub blobs: Option<String>,
+    /// How the service that stores them is asked.
+    pub service: Service,
     /// The catalog's database, if it is not embedded in the data directory.
     pub database: Option<Database>,
 }
@@ -60,7 +62,13 @@ pub struct Location {
 impl Location {
     /// Everything in one directory.
     pub fn directory(data: impl Into<PathBuf>) -> Self {
-        Location { data: data.into(), key_file: None, blobs: None, database: None }
+        Location {
+            data: data.into(),
+            key_file: None,
+            blobs: None,
+            service: Service::default(),
+            database: None,
+        }
     }
 
     fn catalog(&self) -> PathBuf {
@@ -148,7 +156,7 @@ impl Drive {
         };
         sync_directory(&location.data)?;
         let blobs = match &location.blobs {
-            Some(url) => Blobs::open_url(url)?,
+            Some(url) => Blobs::open_url(url, &location.service)?,
             None => Blobs::open(&location.data.join("objects"))?,
         };
         let vault = Vault::new(blobs, keys);

@@ -42,3 +42,4 @@ pub use node::{
 };
 pub use share::{NewRecipient, Recipient, Share, SharedNode, Sharing, Terms};
 pub use sweep::{SweepSettings, Swept};
+pub use vault::Service;

@@ -168,15 +168,15 @@ impl Drive {
             if doomed.is_empty() {
                 return Ok(removed);
             }
-            for blob in &doomed {
-                self.vault().blobs.remove(blob).await?;
+            for object in &doomed {
+                self.vault().blobs.remove(&object.blob, object.upload.as_ref()).await?;
             }
             removed += doomed.len() as u64;
             self.catalog()
                 .write(doomed, |tx, doomed| {
                     Box::pin(async move {
-                        for blob in doomed {
-                            contents::forget_doomed(tx, blob).await?;
+                        for object in doomed {
+                            contents::forget_doomed(tx, &object.blob).await?;
                         }
                         Ok(())
                     })

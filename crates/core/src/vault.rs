@@ -13,6 +13,8 @@ mod reader;
 pub mod seal;
 mod writer;
 
+pub use blobs::Service;
+pub(crate) use blobs::UploadId;
 pub(crate) use digest::Digests;
 pub(crate) use object::{BlobKey, ObjectList, ObjectRef, Sealed, StoredContent};
 pub use reader::ContentReader;

@@ -2,13 +2,13 @@
 //! of one.
 
 use super::conn::Tx;
-use super::row::params;
+use super::row::{FromRow, Row, params};
 use super::sql::statements;
 use crate::clock::Time;
 use crate::error::{Error, Result};
 use crate::id::UserId;
 use crate::vault::seal::ContentId;
-use crate::vault::{BlobKey, ObjectList, Sealed, StoredContent};
+use crate::vault::{BlobKey, ObjectList, Sealed, StoredContent, UploadId};
 
 statements! {
     CONTENT_INSERT = "insert into contents (id, size, objects, sha512) values ($1, $2, $3, $4)";
@@ -18,12 +18,16 @@ statements! {
     CONTENT_DELETE = "delete from contents where id = $1 returning objects";
     SET_SHA512 = "update contents set sha512 = $2 where id = $1";
     PENDING_INSERT = "insert into pending (blob, owner, lease) values ($1, $2, $3)";
+    PENDING_UPLOAD_SET = "update pending set upload = $2 where blob = $1";
+    PENDING_UPLOAD = "select upload from pending where blob = $1";
     PENDING_EXTEND = "update pending set lease = $2 where blob = $1";
     PENDING = "select 1 from pending where blob = $1";
     PENDING_DELETE = "delete from pending where blob = $1";
     PENDING_EXPIRED = "select blob from pending where lease < $1 order by lease limit $2";
     DOOM = "insert into doomed (blob, since) values ($1, $2) on conflict (blob) do nothing";
-    DOOMED = "select blob from doomed where since <= $1 order by since limit $2";
+    DOOM_PENDING = "insert into doomed (blob, since, upload) \
+        select blob, cast($2 as bigint), upload from pending where blob = $1 on conflict (blob) do nothing";
+    DOOMED = "select blob, upload from doomed where since <= $1 order by since limit $2";
     DOOMED_DELETE = "delete from doomed where blob = $1";
 }
 
@@ -89,6 +93,17 @@ pub(crate) async fn lease(
     tx.exec(&PENDING_INSERT, params![blob.as_str(), owner.0, lease]).await.map(drop)
 }
 
+/// Notes what the service calls an object that is about to be sent in parts. False: the lease is lost.
+pub(crate) async fn set_upload(tx: &mut Tx<'_>, blob: &BlobKey, upload: &UploadId) -> Result<bool> {
+    Ok(tx.exec(&PENDING_UPLOAD_SET, params![blob.as_str(), &upload.0]).await? == 1)
+}
+
+/// What the service calls a leased object, if it is sent in parts.
+pub(crate) async fn upload(tx: &mut Tx<'_>, blob: &BlobKey) -> Result<Option<UploadId>> {
+    let upload: Option<Option<String>> = tx.opt(&PENDING_UPLOAD, params![blob.as_str()]).await?;
+    Ok(upload.flatten().map(UploadId))
+}
+
 /// Gives a writer more time. False: it has lost its lease.
 pub(crate) async fn extend_lease(tx: &mut Tx<'_>, blob: &BlobKey, lease: Time) -> Result<bool> {
     Ok(tx.exec(&PENDING_EXTEND, params![blob.as_str(), lease]).await? == 1)
@@ -107,10 +122,16 @@ pub(crate) async fn are_leased(tx: &mut Tx<'_>, objects: &ObjectList) -> Result<
 /// Dooms the objects of a content that is not to be.
 pub(crate) async fn give_up(tx: &mut Tx<'_>, objects: &ObjectList, now: Time) -> Result<()> {
     for object in &objects.0 {
-        forget_pending(tx, &object.blob).await?;
+        doom_pending(tx, object.blob.as_str(), now).await?;
+        // Its lease may be gone already.
         tx.exec(&DOOM, params![object.blob.as_str(), now]).await?;
     }
     Ok(())
+}
+
+async fn doom_pending(tx: &mut Tx<'_>, blob: &str, now: Time) -> Result<()> {
+    tx.exec(&DOOM_PENDING, params![blob, now]).await?;
+    tx.exec(&PENDING_DELETE, params![blob]).await.map(drop)
 }
 
 /// Forgets an object that was given up and removed, or that has become part of a content.
@@ -122,21 +143,29 @@ pub(crate) async fn forget_pending(tx: &mut Tx<'_>, blob: &BlobKey) -> Result<()
 pub(crate) async fn expire_leases(tx: &mut Tx<'_>, now: Time, limit: i64) -> Result<usize> {
     let expired: Vec<String> = tx.all(&PENDING_EXPIRED, params![now, limit]).await?;
     for blob in &expired {
-        tx.exec(&PENDING_DELETE, params![blob]).await?;
-        tx.exec(&DOOM, params![blob, now]).await?;
+        doom_pending(tx, blob, now).await?;
     }
     Ok(expired.len())
 }
 
+/// An object that nothing needs, and what the service calls it if it was sent in parts.
+#[derive(Clone, Debug)]
+pub(crate) struct Doomed {
+    pub(crate) blob: BlobKey,
+    pub(crate) upload: Option<UploadId>,
+}
+
+impl FromRow for Doomed {
+    fn from_row(row: &mut Row<'_>) -> Result<Self> {
+        let blob = BlobKey::parse(&row.take::<String>()?)
+            .ok_or_else(|| Error::internal("a doomed object has a bad name"))?;
+        Ok(Doomed { blob, upload: row.take::<Option<String>>()?.map(UploadId) })
+    }
+}
+
 /// Up to `limit` objects that have been doomed since `before`.
-pub(crate) async fn doomed(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<Vec<BlobKey>> {
-    let blobs: Vec<String> = tx.all(&DOOMED, params![before, limit]).await?;
-    blobs
-        .iter()
-        .map(|blob| {
-            BlobKey::parse(blob).ok_or_else(|| Error::internal("a doomed object has a bad name"))
-        })
-        .collect()
+pub(crate) async fn doomed(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<Vec<Doomed>> {
+    tx.all(&DOOMED, params![before, limit]).await
 }
 
 pub(crate) async fn forget_doomed(tx: &mut Tx<'_>, blob: &BlobKey) -> Result<()> {

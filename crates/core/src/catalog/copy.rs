@@ -1,7 +1,8 @@
 //! Whole tables, to be copied from one catalog to another: their rows in the order of their keys, put in
 //! place as they are. What the columns mean is no concern here.
 //!
-//! Some stand apart: a content's row follows its objects, and in `meta` each catalog speaks of itself.
+//! Some stand apart: a content's row follows its objects, and in `meta` and `batches` each catalog speaks
+//! of itself.
 
 use super::conn::Tx;
 use super::row::{OwnedValue, Value, params};
@@ -24,7 +25,8 @@ statements! {
 
 /// The tables that are not copied row by row.
 #[cfg(test)]
-pub(crate) const APART: [&str; 5] = ["contents", "inline_contents", "pending", "doomed", "meta"];
+pub(crate) const APART: [&str; 6] =
+    ["contents", "inline_contents", "pending", "doomed", "meta", "batches"];
 
 /// A row, in the order of its table's columns.
 pub(crate) type CopiedRow = Vec<OwnedValue>;

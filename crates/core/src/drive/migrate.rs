@@ -7,6 +7,7 @@
 //! and the master key stay what they were. Until both sides were found equal, the new store says that it
 //! is incomplete, and nothing opens it.
 
+use super::upload::note_upload;
 use super::{Checked, Drive, Limits, Location};
 use crate::catalog::copy::{self, CopiedRow, TABLES, Table};
 use crate::catalog::files::{self, File};
@@ -14,8 +15,9 @@ use crate::catalog::{contents, meta, users};
 use crate::clock::Time;
 use crate::error::{Error, Result};
 use crate::id::{FileId, UserId};
+use crate::vault::blobs::BlobWriter;
 use crate::vault::seal::{ContentId, Layout};
-use crate::vault::{ObjectList, ObjectRef, Sealed, StoredContent};
+use crate::vault::{BlobKey, ObjectList, ObjectRef, Sealed, StoredContent};
 use aws_lc_rs::digest::{Context, SHA256};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -161,7 +163,13 @@ impl Drive {
                 for object in &list.0 {
                     self.copy_object(target, object).await?;
                 }
-                target.verify_content(version, &content).await?;
+                if let Err(error) = target.verify_content(version, &content).await {
+                    // What arrived otherwise than it was sent is sent again by the next attempt.
+                    for object in &list.0 {
+                        target.vault().blobs.remove(&object.blob, None).await?;
+                    }
+                    return Err(error);
+                }
             }
         }
         target.insert_content(content, version.sha512).await?;
@@ -186,28 +194,47 @@ impl Drive {
 
     async fn copy_object(&self, target: &Drive, object: &ObjectRef) -> Result<()> {
         let size = Layout::of_plain(object.size).map_err(Error::internal)?.sealed_len();
-        let (from, to) = (&self.vault().blobs, &target.vault().blobs);
+        let to = &target.vault().blobs;
         // An object is there whole or not at all, and what is in it is checked behind this.
         if to.size(&object.blob).await? == Some(size) {
             return Ok(());
         }
-        to.remove(&object.blob).await?;
+        let begun = target
+            .catalog()
+            .read(&object.blob, |tx, blob| Box::pin(contents::upload(tx, blob)))
+            .await?;
+        to.remove(&object.blob, begun.as_ref()).await?;
         let mut writer = to.create(&object.blob).await?;
+        match self.pour(target, &object.blob, size, &mut writer).await {
+            Ok(()) => writer.finish().await,
+            Err(error) => {
+                writer.discard().await?;
+                Err(error)
+            }
+        }
+    }
+
+    async fn pour(
+        &self,
+        target: &Drive,
+        blob: &BlobKey,
+        size: u64,
+        writer: &mut BlobWriter,
+    ) -> Result<()> {
         let mut at = 0;
         while at < size {
             let end = size.min(at + PIECE);
-            let piece = match from.read(&object.blob, at..end).await {
-                Ok(Some(piece)) => writer.write(piece.into()).await,
-                Ok(None) => Err(Error::Damaged { why: "an object is missing or cut short".into() }),
-                Err(error) => Err(error),
-            };
-            if let Err(error) = piece {
-                writer.discard().await?;
-                return Err(error);
+            let piece = self.vault().blobs.read(blob, at..end).await?;
+            let cut = || Error::Damaged { why: "an object is missing or cut short".into() };
+            writer.write(piece.ok_or_else(cut)?.into()).await?;
+            if writer.wants_parts()
+                && let Some(upload) = writer.begin_parts().await?
+            {
+                note_upload(target, (blob.clone(), upload)).await?;
             }
             at = end;
         }
-        writer.finish().await
+        Ok(())
     }
 
     async fn insert_content(&self, content: StoredContent, sha512: Option<[u8; 64]>) -> Result<()> {

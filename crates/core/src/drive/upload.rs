@@ -20,7 +20,7 @@ use crate::name::Name;
 use crate::node::{FileHex, FileRef, Folder, FolderRef, Seen, Stamp, Version, VersionId};
 use crate::vault::keys::Keyring;
 use crate::vault::seal::{ContentId, DataKey};
-use crate::vault::{BlobKey, ContentWriter, Finished, ObjectList, Taken};
+use crate::vault::{BlobKey, ContentWriter, Finished, ObjectList, Taken, UploadId};
 use bytes::Bytes;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -40,6 +40,8 @@ pub struct Upload {
     received: u64,
     leased: Vec<BlobKey>,
     renew: Time,
+    /// A part may be on its way to the store, and nobody waits for it.
+    unsure: bool,
 }
 
 /// Where an upload goes.
@@ -135,6 +137,7 @@ impl Drive {
             received: 0,
             leased: Vec::new(),
             renew: self.now().plus_seconds(LEASE_SECONDS / 2),
+            unsure: false,
         })
     }
 }
@@ -194,26 +197,34 @@ impl Upload {
             writer.discard().await;
             return Err(Error::TooLarge { limit });
         }
-        match self.fill(&mut writer, &mut chunk).await {
-            Ok(()) => {
-                self.writer = Some(writer);
-                Ok(())
-            }
-            Err(error) => {
-                writer.discard().await;
-                Err(error)
-            }
+        // Until it is known better: this future may be dropped.
+        self.unsure = true;
+        let filled = self.fill(&mut writer, &mut chunk).await;
+        match filled {
+            Ok(()) => self.writer = Some(writer),
+            Err(_) => drop(writer.discard().await),
         }
+        self.unsure = matches!(filled, Err(Error::Unavailable(_)));
+        filled
     }
 
     async fn fill(&mut self, writer: &mut ContentWriter, chunk: &mut Bytes) -> Result<()> {
-        while let Taken::NeedsObject = writer.write(chunk).await? {
-            let blob = BlobKey::random();
-            self.leased.push(blob.clone());
-            lease(&self.drive, blob.clone(), self.owner).await?;
-            writer.begin_object(blob).await?;
+        loop {
+            match writer.write(chunk).await? {
+                Taken::All => return self.keep_leases().await,
+                Taken::NeedsObject => {
+                    let blob = BlobKey::random();
+                    self.leased.push(blob.clone());
+                    lease(&self.drive, blob.clone(), self.owner).await?;
+                    writer.begin_object(blob).await?;
+                }
+                Taken::NeedsParts => {
+                    if let Some(begun) = writer.begin_parts().await? {
+                        note_upload(&self.drive, begun).await?;
+                    }
+                }
+            }
         }
-        self.keep_leases().await
     }
 
     /// Ends the upload. When this returns `Ok`, the file is durable and can be seen.
@@ -253,7 +264,7 @@ impl Upload {
             // It may be committed: the lease decides, not we.
             Err(Error::Unavailable(_)) => {}
             // Also when another content was there under the same key: this one is none of it.
-            Ok(_) | Err(_) => abandon(&self.drive, None, leased).await,
+            Ok(_) | Err(_) => abandon(&self.drive, None, leased, false).await,
         }
         made
     }
@@ -262,7 +273,7 @@ impl Upload {
     /// when the lease is over.
     pub async fn discard(mut self) {
         let (writer, leased) = (self.writer.take(), std::mem::take(&mut self.leased));
-        abandon(&self.drive, writer, leased).await;
+        abandon(&self.drive, writer, leased, self.unsure).await;
     }
 
     /// Extends the leases when half of their time is over.
@@ -300,8 +311,8 @@ impl Drop for Upload {
             return;
         }
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            let drive = self.drive.clone();
-            runtime.spawn(async move { abandon(&drive, writer, leased).await });
+            let (drive, unsure) = (self.drive.clone(), self.unsure);
+            runtime.spawn(async move { abandon(&drive, writer, leased, unsure).await });
         }
     }
 }
@@ -346,23 +357,42 @@ async fn lease(drive: &Drive, blob: BlobKey, owner: UserId) -> Result<()> {
         .await
 }
 
-async fn abandon(drive: &Drive, writer: Option<ContentWriter>, leased: Vec<BlobKey>) {
+/// Before the first part is sent, so that there is none that the sweep does not know of.
+/// Makes known what a service calls an object that it is sent in parts.
+pub(super) async fn note_upload(drive: &Drive, begun: (BlobKey, UploadId)) -> Result<()> {
+    let noted = drive
+        .catalog()
+        .write(begun, |tx, (blob, upload)| Box::pin(contents::set_upload(tx, blob, upload)))
+        .await?;
+    if noted { Ok(()) } else { Err(lease_lost()) }
+}
+
+/// Removes what an upload stored. A part that may still be on its way, no service can be kept from storing
+/// behind an abort: such an object is left to the sweep, for when its lease is over.
+async fn abandon(drive: &Drive, writer: Option<ContentWriter>, leased: Vec<BlobKey>, unsure: bool) {
     if let Some(writer) = writer {
         writer.discard().await;
     }
     for blob in leased {
-        if let Err(error) = drive.vault().blobs.remove(&blob).await {
+        if let Err(error) = remove_leased(drive, blob, unsure).await {
             tracing::warn!(%error, "an object that was given up is left to the sweep");
-            continue;
-        }
-        let forgotten = drive
-            .catalog()
-            .write(blob, |tx, blob| Box::pin(contents::forget_pending(tx, blob)))
-            .await;
-        if let Err(error) = forgotten {
-            tracing::warn!(%error, "the lease of an object that was given up is left to the sweep");
         }
     }
+}
+
+async fn remove_leased(drive: &Drive, blob: BlobKey, unsure: bool) -> Result<()> {
+    let catalog = drive.catalog();
+    // As a write, it comes behind what the upload itself may have left in the queue.
+    let (blob, upload) = catalog
+        .write(blob, |tx, blob| {
+            Box::pin(async move { Ok((blob.clone(), contents::upload(tx, blob).await?)) })
+        })
+        .await?;
+    if unsure && upload.is_some() {
+        return Ok(());
+    }
+    drive.vault().blobs.remove(&blob, upload.as_ref()).await?;
+    catalog.write(blob, |tx, blob| Box::pin(contents::forget_pending(tx, blob))).await
 }
 
 struct Commit {

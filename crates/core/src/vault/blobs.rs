@@ -8,10 +8,13 @@ use super::object::BlobKey;
 use crate::error::{Error, Result};
 use bytes::Bytes;
 use object_store::local::LocalFileSystem;
+use object_store::multipart::PartId;
 use object_store::path::Path as ObjectPath;
 use object_store::{
     GetOptions, GetRange, MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload,
 };
+pub use remote::Service;
+use remote::ServiceStore;
 use std::collections::VecDeque;
 use std::io::ErrorKind::NotFound;
 use std::ops::Range;
@@ -40,8 +43,13 @@ enum Place {
     /// In a directory of this machine.
     Local(Arc<PathBuf>),
     /// With a service, under names that begin so.
-    Remote(ObjectPath),
+    Remote(Arc<dyn ServiceStore>, ObjectPath),
 }
+
+/// What a service calls an object that it is sent in parts. Only who knows it can end that, so the
+/// catalog learns it before the first part is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct UploadId(pub(crate) String);
 
 impl Blobs {
     /// Opens the store in `root`, making it and its 256 folders on first use.
@@ -60,15 +68,15 @@ impl Blobs {
     }
 
     /// Opens the store behind a URL. Nothing is asked of it yet.
-    pub(crate) fn open_url(url: &str) -> Result<Self> {
-        let (store, prefix) = remote::open(url)?;
-        Ok(Blobs { store, place: Place::Remote(prefix) })
+    pub(crate) fn open_url(url: &str, service: &Service) -> Result<Self> {
+        let (store, prefix) = remote::open(url, service)?;
+        Ok(Blobs { store: Arc::clone(&store) as _, place: Place::Remote(store, prefix) })
     }
 
     /// Makes sure that a service's objects are those of the catalog `id`, and makes new ones known as
     /// its. A directory lies beside its catalog.
     pub(crate) async fn belong_to(&self, id: &str) -> Result<()> {
-        let Place::Remote(prefix) = &self.place else {
+        let Place::Remote(_, prefix) = &self.place else {
             return Ok(());
         };
         let marker = remote::marker(prefix);
@@ -96,7 +104,7 @@ impl Blobs {
 
     /// Whether there is a store that can be reached and has room.
     pub(crate) async fn ready(&self) -> Result<()> {
-        let Place::Remote(prefix) = &self.place else {
+        let Place::Remote(_, prefix) = &self.place else {
             return self.check_room();
         };
         self.store.head(&remote::marker(prefix)).await?;
@@ -118,17 +126,20 @@ impl Blobs {
 
     /// Begins to write an object. It becomes visible, and durable, when it is finished.
     pub(crate) async fn create(&self, blob: &BlobKey) -> Result<BlobWriter> {
-        let (upload, part_len) = match self.place {
-            Place::Local(_) => (Some(self.store.put_multipart(&self.path(blob)).await?), PART_LEN),
-            Place::Remote(_) => (None, remote::PART_LEN),
+        let sink = match &self.place {
+            Place::Local(_) => Sink::File(self.store.put_multipart(&self.path(blob)).await?),
+            Place::Remote(service, _) => {
+                Sink::Service { service: Arc::clone(service), upload: None, begun: 0 }
+            }
         };
         Ok(BlobWriter {
             blobs: self.clone(),
             blob: blob.clone(),
-            upload,
-            part_len,
+            sink,
             waiting: VecDeque::new(),
             parts: JoinSet::new(),
+            written: Vec::new(),
+            size: 0,
         })
     }
 
@@ -157,12 +168,18 @@ impl Blobs {
         }
     }
 
-    /// Removes an object and what a failed writer may have left of it; durable when it returns.
-    pub(crate) async fn remove(&self, blob: &BlobKey) -> Result<()> {
+    /// Removes an object and what a failed writer may have left of it; durable when it returns. With a
+    /// service that is what was sent under `upload`.
+    pub(crate) async fn remove(&self, blob: &BlobKey, upload: Option<&UploadId>) -> Result<()> {
         let root = match &self.place {
             Place::Local(root) => Arc::clone(root),
-            Place::Remote(_) => {
-                return match self.store.delete(&self.path(blob)).await {
+            Place::Remote(service, _) => {
+                let path = self.path(blob);
+                // It goes first: nobody can then turn it into the object any more.
+                if let Some(upload) = upload {
+                    remote::abort(service.as_ref(), &path, upload).await?;
+                }
+                return match self.store.delete(&path).await {
                     Err(object_store::Error::NotFound { .. }) => Ok(()),
                     removed => Ok(removed?),
                 };
@@ -194,7 +211,7 @@ impl Blobs {
     fn path(&self, blob: &BlobKey) -> ObjectPath {
         match &self.place {
             Place::Local(_) => ObjectPath::from(blob.as_str()),
-            Place::Remote(prefix) => ObjectPath::from(format!("{prefix}/{blob}")),
+            Place::Remote(_, prefix) => ObjectPath::from(format!("{prefix}/{blob}")),
         }
     }
 }
@@ -204,33 +221,71 @@ impl Blobs {
 pub(crate) struct BlobWriter {
     blobs: Blobs,
     blob: BlobKey,
-    /// A service is asked for one only when the object is larger than a part.
-    upload: Option<Box<dyn MultipartUpload>>,
-    part_len: usize,
-    /// What does not yet fill a part.
+    sink: Sink,
+    /// What was not sent yet.
     waiting: VecDeque<Bytes>,
-    parts: JoinSet<object_store::Result<()>>,
+    parts: JoinSet<object_store::Result<Option<(usize, PartId)>>>,
+    /// The parts that a service has, each with its place.
+    written: Vec<(usize, PartId)>,
+    /// Bytes that were taken.
+    size: u64,
+}
+
+/// Where parts go.
+#[derive(Debug)]
+enum Sink {
+    /// To a file of this machine.
+    File(Box<dyn MultipartUpload>),
+    /// To a service, which is asked to take parts only when the object is larger than one.
+    Service { service: Arc<dyn ServiceStore>, upload: Option<UploadId>, begun: usize },
 }
 
 impl BlobWriter {
+    /// Whether no more can be taken before [`BlobWriter::begin_parts`].
+    pub(crate) fn wants_parts(&self) -> bool {
+        matches!(self.sink, Sink::Service { upload: None, .. })
+            && self.waiting_len() >= remote::PART_LEN
+    }
+
+    /// Asks the service to take the object in parts. The next thing to do is to make the answer known to
+    /// the catalog.
+    pub(crate) async fn begin_parts(&mut self) -> Result<Option<UploadId>> {
+        let Sink::Service { service, upload, .. } = &mut self.sink else {
+            return Ok(None);
+        };
+        let begun = UploadId(service.create_multipart(&self.blobs.path(&self.blob)).await?);
+        *upload = Some(begun.clone());
+        Ok(Some(begun))
+    }
+
     /// Adds bytes; waits only while enough parts are on their way.
     pub(crate) async fn write(&mut self, bytes: Vec<u8>) -> Result<()> {
         self.blobs.check_room()?;
+        self.size += bytes.len() as u64;
         self.waiting.push_back(bytes.into());
-        while self.waiting.iter().map(Bytes::len).sum::<usize>() >= self.part_len {
+        let part_len = match self.sink {
+            Sink::File(_) => PART_LEN,
+            Sink::Service { upload: None, .. } => return Ok(()),
+            Sink::Service { .. } => remote::PART_LEN,
+        };
+        while self.waiting_len() >= part_len {
             let part = self.next_part();
             self.send(part).await?;
         }
         Ok(())
     }
 
+    fn waiting_len(&self) -> usize {
+        self.waiting.iter().map(Bytes::len).sum()
+    }
+
     /// Takes a part off what is waiting: on this machine whatever is there, for a service exactly the
-    /// length that all parts must have.
+    /// length that all parts must have, or what is left.
     fn next_part(&mut self) -> PutPayload {
-        if matches!(self.blobs.place, Place::Local(_)) {
+        if matches!(self.sink, Sink::File(_)) {
             return self.waiting.drain(..).collect();
         }
-        let (mut part, mut room) = (Vec::new(), self.part_len);
+        let (mut part, mut room) = (Vec::new(), remote::PART_LEN);
         while let Some(mut first) = self.waiting.pop_front() {
             if first.len() > room {
                 let rest = first.split_off(room);
@@ -246,19 +301,29 @@ impl BlobWriter {
     }
 
     async fn send(&mut self, part: PutPayload) -> Result<()> {
-        let most = match self.blobs.place {
-            Place::Local(_) => PARTS_IN_FLIGHT,
-            Place::Remote(_) => remote::PARTS_IN_FLIGHT,
+        let most = match self.sink {
+            Sink::File(_) => PARTS_IN_FLIGHT,
+            Sink::Service { .. } => remote::PARTS_IN_FLIGHT,
         };
         while self.parts.len() >= most {
             self.part_written().await?;
         }
-        if self.upload.is_none() {
-            let path = self.blobs.path(&self.blob);
-            self.upload = Some(self.blobs.store.put_multipart(&path).await?);
-        }
-        if let Some(upload) = &mut self.upload {
-            self.parts.spawn(upload.put_part(part));
+        match &mut self.sink {
+            Sink::File(file) => {
+                let write = file.put_part(part);
+                self.parts.spawn(async { write.await.map(|()| None) });
+            }
+            Sink::Service { service, upload, begun } => {
+                let upload =
+                    upload.clone().ok_or_else(|| Error::internal("no parts were begun"))?;
+                let (service, path) = (Arc::clone(service), self.blobs.path(&self.blob));
+                let place = *begun;
+                *begun += 1;
+                self.parts.spawn(async move {
+                    let id = service.put_part(&path, &upload.0, place, part).await?;
+                    Ok(Some((place, id)))
+                });
+            }
         }
         Ok(())
     }
@@ -274,46 +339,79 @@ impl BlobWriter {
     }
 
     async fn end(&mut self) -> Result<()> {
-        let rest: PutPayload = self.waiting.drain(..).collect();
-        if self.upload.is_none() {
-            self.blobs.store.put(&self.blobs.path(&self.blob), rest).await?;
+        if matches!(self.sink, Sink::Service { upload: None, .. }) {
+            let whole: PutPayload = self.waiting.drain(..).collect();
+            self.blobs.store.put(&self.blobs.path(&self.blob), whole).await?;
             return Ok(());
         }
-        if rest.content_length() > 0 {
-            self.send(rest).await?;
+        while !self.waiting.is_empty() {
+            let part = self.next_part();
+            self.send(part).await?;
         }
         while !self.parts.is_empty() {
             self.part_written().await?;
         }
-        if let Some(upload) = &mut self.upload {
-            upload.complete().await?;
+        match &mut self.sink {
+            Sink::File(file) => file.complete().await.map(drop).map_err(Error::from),
+            Sink::Service { .. } => self.join_parts().await,
         }
-        Ok(())
+    }
+
+    /// Has a service make the object of its parts.
+    async fn join_parts(&mut self) -> Result<()> {
+        let Sink::Service { service, upload: Some(upload), .. } = &self.sink else {
+            return Ok(());
+        };
+        self.written.sort_by_key(|(place, _)| *place);
+        let parts = self.written.drain(..).map(|(_, id)| id).collect();
+        let path = self.blobs.path(&self.blob);
+        match service.complete_multipart(&path, &upload.0, parts).await {
+            Ok(_) => Ok(()),
+            // When its answer was lost, the request that is sent again finds no parts any more. The name
+            // is this writer's alone, so an object of this size is the one that was asked for.
+            Err(error) => match self.blobs.size(&self.blob).await {
+                Ok(Some(size)) if size == self.size => Ok(()),
+                _ => Err(remote::unavailable(error)),
+            },
+        }
     }
 
     /// A service keeps, and charges for, the parts of what was never completed nor aborted.
     async fn abort(&mut self) {
-        match self.blobs.place {
-            Place::Local(_) => self.parts.shutdown().await,
-            // A part that is on its way may arrive after what it belongs to was aborted, and stay.
-            Place::Remote(_) => while self.parts.join_next().await.is_some() {},
-        }
-        if let Some(upload) = &mut self.upload {
-            // What it does not remove on this machine, `remove` does.
-            let _aborted = upload.abort().await;
+        let aborted = match &mut self.sink {
+            Sink::File(file) => {
+                self.parts.shutdown().await;
+                // What it does not remove, `remove` does.
+                let _aborted = file.abort().await;
+                return;
+            }
+            Sink::Service { service, upload: Some(upload), .. } => {
+                // A part that is on its way may arrive after what it belongs to was aborted, and stay.
+                while self.parts.join_next().await.is_some() {}
+                remote::abort(service.as_ref(), &self.blobs.path(&self.blob), upload).await
+            }
+            Sink::Service { .. } => return,
+        };
+        if let Err(error) = aborted {
+            tracing::warn!(%error, "the parts of an object that was given up are left to the sweep");
         }
     }
 
     /// Leaves nothing behind.
     pub(crate) async fn discard(mut self) -> Result<()> {
         self.abort().await;
-        self.blobs.remove(&self.blob).await
+        self.blobs.remove(&self.blob, None).await
     }
 
     async fn part_written(&mut self) -> Result<()> {
-        match self.parts.join_next().await {
+        match self.parts.join_next().await.transpose().map_err(Error::internal)? {
             None => Ok(()),
-            Some(joined) => Ok(joined.map_err(Error::internal)??),
+            Some(Ok(part)) => {
+                self.written.extend(part);
+                Ok(())
+            }
+            Some(Err(error)) if matches!(self.sink, Sink::File(_)) => Err(error.into()),
+            Some(Err(error)) => Err(remote::unavailable(error)),
         }
     }
 }

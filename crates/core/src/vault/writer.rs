@@ -1,6 +1,6 @@
 //! One content on its way in: hashed, sealed and stored while it arrives, in constant memory.
 
-use super::blobs::{BlobWriter, Blobs, PART_LEN};
+use super::blobs::{BlobWriter, Blobs, PART_LEN, UploadId};
 use super::digest::{DigestLane, Digested};
 use super::object::{BlobKey, ObjectList, ObjectRef, Sealed, StoredContent};
 use super::seal::{ContentId, DataKey, Sealer, seal_all};
@@ -17,6 +17,8 @@ pub(crate) enum Taken {
     All,
     /// The rest needs a new object first: see [`ContentWriter::begin_object`].
     NeedsObject,
+    /// The object has become so large that it is sent in parts: see [`ContentWriter::begin_parts`].
+    NeedsParts,
 }
 
 /// A content that is complete and durable, except for inline bytes, which the catalog makes so.
@@ -77,15 +79,19 @@ impl ContentWriter {
             }
             Stage::Inline(_) | Stage::Between(_) => Ok(Taken::NeedsObject),
             Stage::Object(digests, object) => {
-                let room = self.object_max - object.size;
-                let fits = chunk.len().min(usize::try_from(room).unwrap_or(usize::MAX));
-                let piece = chunk.split_to(fits);
-                self.size += piece.len() as u64;
-                digests.update(piece.clone()).await?;
-                object.write(&piece).await?;
-                if !chunk.is_empty() {
-                    self.end_object().await?;
-                    return Ok(Taken::NeedsObject);
+                while !chunk.is_empty() {
+                    let room = usize::try_from(self.object_max - object.size).unwrap_or(usize::MAX);
+                    if room == 0 {
+                        self.end_object().await?;
+                        return Ok(Taken::NeedsObject);
+                    }
+                    if object.writer.wants_parts() {
+                        return Ok(Taken::NeedsParts);
+                    }
+                    let piece = chunk.split_to(chunk.len().min(room).min(PART_LEN));
+                    self.size += piece.len() as u64;
+                    digests.update(piece.clone()).await?;
+                    object.write(&piece).await?;
                 }
                 Ok(Taken::All)
             }
@@ -112,6 +118,16 @@ impl ContentWriter {
         };
         self.stage = Stage::Object(digests, object);
         Ok(())
+    }
+
+    /// Goes on with the object in parts, once the catalog knows what is returned: which object, and what
+    /// the service calls what it is sent.
+    pub(crate) async fn begin_parts(&mut self) -> Result<Option<(BlobKey, UploadId)>> {
+        let Stage::Object(_, object) = &mut self.stage else {
+            return Ok(None);
+        };
+        let upload = object.writer.begin_parts().await?;
+        Ok(upload.map(|upload| (object.blob.clone(), upload)))
     }
 
     /// Ends the content.

@@ -159,7 +159,9 @@ async fn many_crashes_are_swept_at_once() {
     let catalog = crashed.world.catalog();
     for number in 0..450 {
         let blob = format!("{:02x}/{number:030x}", number % 256);
-        catalog.execute("insert into pending values (?1, 1, 0)", [blob]).unwrap();
+        catalog
+            .execute("insert into pending (blob, owner, lease) values (?1, 1, 0)", [blob])
+            .unwrap();
     }
     let swept = crashed.world.sweep().await;
     assert_eq!((swept.leases, swept.objects), (450, 450));

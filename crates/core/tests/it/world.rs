@@ -31,7 +31,7 @@ impl World {
         World::on(Backend::default()).await
     }
 
-    async fn on(backend: Backend) -> Self {
+    pub(crate) async fn on(backend: Backend) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let drive = open_in(&directory, &backend).await;
         let caller = person(&drive, "jane").await;

@@ -1,10 +1,12 @@
 //! Stores behind a URL: S3 and what speaks its protocol, Google Cloud Storage, Azure. Credentials, region
 //! and endpoint come from the environment, as for each one's own tools.
 
+use super::UploadId;
 use crate::error::{Error, Result};
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
+use object_store::multipart::MultipartStore;
 use object_store::path::Path;
 use object_store::{BackoffConfig, ClientConfigKey, ObjectStore, RetryConfig};
 use std::sync::Arc;
@@ -18,60 +20,109 @@ pub(super) const PARTS_IN_FLIGHT: usize = 1;
 const REQUEST: &str = "30 seconds";
 const CONNECT: &str = "5 seconds";
 
+/// How a service is asked.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// Settings of the service's own, under the names that they have in the environment, which they
+    /// override.
+    pub settings: Vec<(String, String)>,
+    /// For how long a request that failed is tried again.
+    pub patience: Duration,
+}
+
+impl Default for Service {
+    /// Over before a client has given up.
+    fn default() -> Self {
+        Service { settings: Vec::new(), patience: Duration::from_secs(15) }
+    }
+}
+
+/// What all services can do.
+pub(super) trait ServiceStore: ObjectStore + MultipartStore {}
+
+impl<T: ObjectStore + MultipartStore> ServiceStore for T {}
+
+/// The builders have the same methods and no trait in common.
+macro_rules! build {
+    ($builder:ident :: $set_bucket:ident, $key:ident, $bucket:expr, $service:expr) => {{
+        let mut builder = $builder::from_env()
+            .$set_bucket($bucket)
+            .with_config($key::Client(ClientConfigKey::Timeout), REQUEST)
+            .with_config($key::Client(ClientConfigKey::ConnectTimeout), CONNECT)
+            .with_retry(retries($service.patience));
+        for (name, value) in &$service.settings {
+            builder = builder.with_config(name.to_ascii_lowercase().parse::<$key>()?, value);
+        }
+        Arc::new(builder.build()?)
+    }};
+}
+
 /// The store, and what the names of all its objects begin with.
-pub(super) fn open(url: &str) -> Result<(Arc<dyn ObjectStore>, Path)> {
+pub(super) fn open(url: &str, service: &Service) -> Result<(Arc<dyn ServiceStore>, Path)> {
     let refuse = |why: String| Error::Refused(format!("the store of objects {url}: {why}"));
-    let unusable = |error: object_store::Error| refuse(error.to_string());
     let parts = url.split_once("://").filter(|(_, rest)| !rest.is_empty());
     let (scheme, rest) = parts.ok_or_else(|| refuse("this is no s3://bucket/prefix".into()))?;
     let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
     let prefix = if prefix.is_empty() { "bindery" } else { prefix };
     let prefix =
         Path::parse(prefix.trim_end_matches('/')).map_err(|error| refuse(error.to_string()))?;
-    let store: Arc<dyn ObjectStore> = match scheme {
-        "s3" => Arc::new(
-            AmazonS3Builder::from_env()
-                .with_bucket_name(bucket)
-                .with_config(AmazonS3ConfigKey::Client(ClientConfigKey::Timeout), REQUEST)
-                .with_config(AmazonS3ConfigKey::Client(ClientConfigKey::ConnectTimeout), CONNECT)
-                .with_retry(retries())
-                .build()
-                .map_err(unusable)?,
-        ),
-        "gs" => Arc::new(
-            GoogleCloudStorageBuilder::from_env()
-                .with_bucket_name(bucket)
-                .with_config(GoogleConfigKey::Client(ClientConfigKey::Timeout), REQUEST)
-                .with_config(GoogleConfigKey::Client(ClientConfigKey::ConnectTimeout), CONNECT)
-                .with_retry(retries())
-                .build()
-                .map_err(unusable)?,
-        ),
-        "az" => Arc::new(
-            MicrosoftAzureBuilder::from_env()
-                .with_container_name(bucket)
-                .with_config(AzureConfigKey::Client(ClientConfigKey::Timeout), REQUEST)
-                .with_config(AzureConfigKey::Client(ClientConfigKey::ConnectTimeout), CONNECT)
-                .with_retry(retries())
-                .build()
-                .map_err(unusable)?,
-        ),
-        _ => return Err(refuse("only s3://, gs:// and az:// are known".into())),
-    };
+    let store = build(scheme, bucket, service).map_err(|error| refuse(error.to_string()))?;
+    let store = store.ok_or_else(|| refuse("only s3://, gs:// and az:// are known".into()))?;
     Ok((store, prefix))
 }
 
-/// A few tries, further and further apart by random times: enough for a service that restarts, and
-/// over before a client has given up.
-fn retries() -> RetryConfig {
+fn build(
+    scheme: &str,
+    bucket: &str,
+    service: &Service,
+) -> object_store::Result<Option<Arc<dyn ServiceStore>>> {
+    Ok(Some(match scheme {
+        "s3" => build!(AmazonS3Builder::with_bucket_name, AmazonS3ConfigKey, bucket, service),
+        "gs" => {
+            build!(GoogleCloudStorageBuilder::with_bucket_name, GoogleConfigKey, bucket, service)
+        }
+        "az" => build!(MicrosoftAzureBuilder::with_container_name, AzureConfigKey, bucket, service),
+        _ => return Ok(None),
+    }))
+}
+
+/// A few tries, further and further apart by random times: enough for a service that restarts.
+fn retries(patience: Duration) -> RetryConfig {
     RetryConfig {
         backoff: BackoffConfig {
             init_backoff: Duration::from_millis(100),
-            max_backoff: Duration::from_secs(2),
+            max_backoff: Duration::from_secs(2).min(patience),
             base: 2.0,
         },
         max_retries: 4,
-        retry_timeout: Duration::from_secs(15),
+        retry_timeout: patience,
+    }
+}
+
+/// Ends what was sent in parts and is not complete, if it is still there.
+pub(super) async fn abort(
+    service: &dyn ServiceStore,
+    path: &Path,
+    upload: &UploadId,
+) -> Result<()> {
+    match service.abort_multipart(path, &upload.0).await {
+        Err(object_store::Error::NotFound { .. }) => Ok(()),
+        // Some answer so when it is not there. Where it is a right that lacks, the objects of others
+        // must not have to wait for it.
+        Err(error @ object_store::Error::PermissionDenied { .. }) => {
+            tracing::debug!(%error, "an upload in parts is gone, or may not be aborted");
+            Ok(())
+        }
+        aborted => Ok(aborted?),
+    }
+}
+
+/// A service that does not know a writer's parts any more has none that are worth keeping: the writer
+/// lost its lease, or the service its memory. It may be tried again.
+pub(super) fn unavailable(error: object_store::Error) -> Error {
+    match Error::from(error) {
+        Error::Internal(source) => Error::Unavailable(source),
+        other => other,
     }
 }
 
