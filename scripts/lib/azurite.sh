@@ -9,9 +9,7 @@ start_azurite() {
   "$azurite" --blobHost 127.0.0.1 --blobPort "$port" --location "$azurite_directory" --silent \
     --skipApiVersionCheck --disableTelemetry >"$azurite_directory.log" 2>&1 &
   azurite_pid=$!
-  until (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do
-    kill -0 "$azurite_pid" 2>/dev/null || fail "Azurite did not start: $(cat "$azurite_directory.log")"
-  done
+  until_listens Azurite "$port" "$azurite_pid" "$azurite_directory.log"
   export NO_PROXY=127.0.0.1 no_proxy=127.0.0.1
   export AZURE_STORAGE_USE_EMULATOR=true AZURITE_BLOB_STORAGE_URL="http://127.0.0.1:$port"
   make_container "$port" tests

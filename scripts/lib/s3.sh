@@ -9,9 +9,7 @@ start_s3() {
   s3s-fs --host 127.0.0.1 --port "$s3_port" --access-key AK --secret-key SK "$s3_directory" \
     >"$s3_directory.log" 2>&1 &
   s3_pid=$!
-  until (exec 3<>"/dev/tcp/127.0.0.1/$s3_port") 2>/dev/null; do
-    kill -0 "$s3_pid" 2>/dev/null || fail "The S3 server did not start: $(cat "$s3_directory.log")"
-  done
+  until_listens "The S3 server" "$s3_port" "$s3_pid" "$s3_directory.log"
   export AWS_ENDPOINT_URL="http://127.0.0.1:$s3_port" AWS_ALLOW_HTTP=true AWS_REGION=us-east-1
   export AWS_ACCESS_KEY_ID=AK AWS_SECRET_ACCESS_KEY=SK
   export NO_PROXY=127.0.0.1 no_proxy=127.0.0.1

@@ -136,3 +136,10 @@ ensure_venv() {
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$1"
   touch "$venv/complete"
 }
+
+# until_listens NAME PORT PID LOG: waits until a server that was started takes connections.
+until_listens() {
+  until (exec 3<>"/dev/tcp/127.0.0.1/$2") 2>/dev/null; do
+    kill -0 "$3" 2>/dev/null || fail "$1 did not start: $(cat "$4")"
+  done
+}

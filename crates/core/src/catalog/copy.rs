@@ -6,7 +6,7 @@
 
 use super::conn::Tx;
 use super::row::{OwnedValue, Value, params};
-use super::sql::{Sql, statements};
+use super::sql::{Sql, sql, statements};
 use crate::error::Result;
 use crate::vault::seal::ContentId;
 use std::sync::LazyLock;
@@ -22,6 +22,17 @@ statements! {
     PARENTS_CLEAR = "update nodes set parent = null where id in \
         (select id from nodes where parent is not null limit $1)";
 }
+
+// Each engine counts ids in its own way.
+const SQLITE_LAST_ID: Sql = sql!("select seq from sqlite_sequence where name = $1");
+const SQLITE_LAST_ID_SET: Sql = sql!("update sqlite_sequence set seq = $2 where name = $1");
+const SQLITE_LAST_ID_INSERT: Sql = sql!("insert into sqlite_sequence (name, seq) values ($1, $2)");
+const POSTGRES_LAST_ID: Sql = sql!(
+    "select coalesce(last_value, 0) from pg_sequences where \
+     to_regclass(quote_ident(schemaname) || '.' || quote_ident(sequencename)) = \
+     to_regclass(pg_get_serial_sequence($1, 'id'))"
+);
+const POSTGRES_LAST_ID_SET: Sql = sql!("select setval(pg_get_serial_sequence($1, 'id'), $2)");
 
 /// The tables that are not copied row by row.
 #[cfg(test)]
@@ -181,30 +192,19 @@ impl Table {
         if !self.counts_ids {
             return Ok(None);
         }
-        let statement = if tx.embedded().is_some() {
-            "select seq from sqlite_sequence where name = $1"
-        } else {
-            "select coalesce(last_value, 0) from pg_sequences where \
-             to_regclass(quote_ident(schemaname) || '.' || quote_ident(sequencename)) = \
-             to_regclass(pg_get_serial_sequence($1, 'id'))"
-        };
-        let last: Option<i64> =
-            tx.opt(&Sql::assembled(statement.into()), params![self.name]).await?;
+        let statement = if tx.embedded().is_some() { &SQLITE_LAST_ID } else { &POSTGRES_LAST_ID };
+        let last: Option<i64> = tx.opt(statement, params![self.name]).await?;
         Ok(last.filter(|last| *last > 0))
     }
 
     /// Has ids given from behind this one on.
     pub(crate) async fn set_last_id(&self, tx: &mut Tx<'_>, last: i64) -> Result<()> {
         if tx.embedded().is_none() {
-            let set = "select setval(pg_get_serial_sequence($1, 'id'), $2)";
-            let set = Sql::assembled(set.into());
-            return tx.one::<i64>(&set, params![self.name, last]).await.map(drop);
+            return tx.one::<i64>(&POSTGRES_LAST_ID_SET, params![self.name, last]).await.map(drop);
         }
-        let set = Sql::assembled("update sqlite_sequence set seq = $2 where name = $1".into());
-        if tx.exec(&set, params![self.name, last]).await? == 0 {
+        if tx.exec(&SQLITE_LAST_ID_SET, params![self.name, last]).await? == 0 {
             // Nothing was ever put into the table here.
-            let insert = "insert into sqlite_sequence (name, seq) values ($1, $2)";
-            tx.exec(&Sql::assembled(insert.into()), params![self.name, last]).await?;
+            tx.exec(&SQLITE_LAST_ID_INSERT, params![self.name, last]).await?;
         }
         Ok(())
     }

@@ -37,7 +37,7 @@ impl Drive {
         if let Some(type_id) = change.type_id {
             check_type(type_id)?;
         }
-        let request = Request::new("change", &(id, &change));
+        let request = Request::of(caller, "change", &(id, &change));
         let input = (caller.clone(), self.now(), id, change);
         self.once(caller, request, input, |tx, (caller, now, id, change)| {
             Box::pin(async move {
@@ -56,7 +56,7 @@ impl Drive {
         file: FileRef,
         name: &Name,
     ) -> Result<Seen<File>> {
-        let request = Request::new("rename_file", &(file, name));
+        let request = Request::of(caller, "rename_file", &(file, name));
         let input = (caller.clone(), self.now(), file, name.clone());
         self.once(caller, request, input, |tx, (caller, now, file, name)| {
             Box::pin(async move {
@@ -81,7 +81,7 @@ impl Drive {
         to: FolderRef,
         name: Option<&Name>,
     ) -> Result<Seen<File>> {
-        let request = Request::new("move_file", &(file, to, name));
+        let request = Request::of(caller, "move_file", &(file, to, name));
         let input = (caller.clone(), self.now(), file, to, name.cloned());
         self.once(caller, request, input, |tx, (caller, now, file, to, name)| {
             Box::pin(async move {
@@ -104,7 +104,7 @@ impl Drive {
         name: &Name,
     ) -> Result<Seen<File>> {
         let keys = Arc::clone(&self.vault().keys);
-        let request = Request::new("copy_file", &(file, to, name));
+        let request = Request::of(caller, "copy_file", &(file, to, name));
         let input = (caller.clone(), self.now(), file, to, name.clone(), (keys, FileHex::new()));
         self.once(caller, request, input, |tx, (caller, now, file, to, name, (keys, hex))| {
             Box::pin(async move {

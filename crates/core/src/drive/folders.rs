@@ -35,7 +35,7 @@ impl Drive {
         folder: FolderRef,
         name: &Name,
     ) -> Result<Seen<Folder>> {
-        let request = Request::new("create_folder", &(folder, name));
+        let request = Request::of(caller, "create_folder", &(folder, name));
         let input = (caller.clone(), self.now(), folder, name.clone());
         self.once(caller, request, input, |tx, (caller, now, folder, name)| {
             Box::pin(async move {
@@ -62,7 +62,7 @@ impl Drive {
         folder: FolderRef,
         name: &Name,
     ) -> Result<Seen<Folder>> {
-        let request = Request::new("rename_folder", &(folder, name));
+        let request = Request::of(caller, "rename_folder", &(folder, name));
         let input = (caller.clone(), self.now(), folder, name.clone());
         self.once(caller, request, input, |tx, (caller, now, folder, name)| {
             Box::pin(async move {
@@ -88,7 +88,7 @@ impl Drive {
         folder: FolderRef,
         to: FolderRef,
     ) -> Result<Seen<Folder>> {
-        let request = Request::new("move_folder", &(folder, to));
+        let request = Request::of(caller, "move_folder", &(folder, to));
         let input = (caller.clone(), self.now(), folder, to);
         self.once(caller, request, input, |tx, (caller, now, folder, to)| {
             Box::pin(async move {
@@ -112,8 +112,9 @@ impl Drive {
         to: FolderRef,
         name: &Name,
     ) -> Result<Seen<Folder>> {
-        let request = Request::new("copy_folder", &(source, to, name));
-        let (top, tree) = match self.begin_copy(caller, request, (source, to, name)).await? {
+        let request = Request::of(caller, "copy_folder", &(source, to, name));
+        let (top, tree) = match self.begin_copy(caller, request.clone(), (source, to, name)).await?
+        {
             ControlFlow::Continue(begun) => begun,
             ControlFlow::Break(made) => return Ok(made),
         };
@@ -133,14 +134,16 @@ impl Drive {
     async fn begin_copy(
         &self,
         caller: &Caller,
-        request: Request,
+        request: Option<Request>,
         (source, to, name): (FolderRef, FolderRef, &Name),
     ) -> Result<ControlFlow<Seen<Folder>, (FolderId, Vec<Folder>)>> {
         let input = (caller.clone(), self.now(), request, source, to, name.clone());
         self.catalog()
             .write(input, |tx, (caller, now, request, source, to, name)| {
                 Box::pin(async move {
-                    if let Some(made) = recall(tx, caller, *now, request).await? {
+                    if let Some(request) = request
+                        && let Some(made) = recall(tx, caller, *now, request).await?
+                    {
                         return Ok(ControlFlow::Break(made));
                     }
                     let source = grant_folder(tx, caller, *now, *source, Right::Read).await?;
@@ -249,7 +252,7 @@ impl Drive {
     async fn attach(
         &self,
         caller: &Caller,
-        request: Request,
+        request: Option<Request>,
         top: FolderId,
         (to, name): (FolderRef, &Name),
     ) -> Result<Seen<Folder>> {

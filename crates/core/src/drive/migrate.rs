@@ -12,7 +12,6 @@ use super::{Checked, Drive, Limits, Location};
 use crate::catalog::copy::{self, CopiedRow, TABLES, Table};
 use crate::catalog::files::{self, File};
 use crate::catalog::{contents, meta, users};
-use crate::clock::Time;
 use crate::error::{Error, Result};
 use crate::id::{FileId, UserId};
 use crate::vault::blobs::BlobWriter;
@@ -78,7 +77,7 @@ impl Drive {
         for table in &TABLES {
             self.copy_table(&target, table).await?;
         }
-        target.release_unused(self).await?;
+        target.release_unused().await?;
         let counts = self.compare(&target).await?;
         target.check_keys().await?;
         target.catalog().write((), |tx, ()| Box::pin(meta::moved(tx))).await?;
@@ -299,7 +298,7 @@ impl Drive {
     }
 
     /// Contents that an earlier attempt copied and that were removed since: the sweep takes their objects.
-    async fn release_unused(&self, source: &Drive) -> Result<()> {
+    async fn release_unused(&self) -> Result<()> {
         let mut behind = ContentId([0; 16]);
         loop {
             let page = self
@@ -307,9 +306,8 @@ impl Drive {
                 .read(&behind, |tx, behind| Box::pin(copy::contents(tx, *behind, ROWS)))
                 .await?;
             let Some(last) = page.last().copied() else { return Ok(()) };
-            let now: Time = source.now();
             self.catalog()
-                .write((page, now), |tx, (page, now)| {
+                .write((page, self.now()), |tx, (page, now)| {
                     Box::pin(async move {
                         for content in page {
                             contents::release(tx, *content, *now).await?;

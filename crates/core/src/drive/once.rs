@@ -5,7 +5,7 @@
 
 use super::Drive;
 use super::entries::own_file;
-use crate::access::{Caller, Right, grant, grant_folder, identify};
+use crate::access::{Caller, IdempotencyKey, Right, grant, grant_folder, identify};
 use crate::catalog::answered;
 use crate::catalog::conn::{Tx, Unit};
 use crate::catalog::files::{self, File};
@@ -16,18 +16,22 @@ use crate::node::{Folder, Seen, VersionId};
 use aws_lc_rs::digest::{SHA256, digest};
 use std::fmt::Debug;
 
-/// What is asked for, as a digest: by it another request under the same key is told apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Request([u8; 32]);
+/// What is asked for under a key, as a digest: by it another request under the same key is told apart.
+#[derive(Clone, Debug)]
+pub(super) struct Request {
+    key: IdempotencyKey,
+    digest: [u8; 32],
+}
 
 impl Request {
-    /// An operation with all that it was told. Debug output quotes its texts, so two requests that differ
+    /// `None`: the caller gave no key. An operation with all that it was told. Debug output quotes its texts, so two requests that differ
     /// never read the same, and a parameter that is added one day counts by itself. It need not stay the
     /// same from release to release: it is compared within a day.
-    pub(super) fn new(operation: &str, told: &impl Debug) -> Self {
+    pub(super) fn of(caller: &Caller, operation: &str, told: &impl Debug) -> Option<Self> {
+        let key = caller.key.clone()?;
         let text = format!("{operation} {told:?}");
         let hash = digest(&SHA256, text.as_bytes());
-        Request(hash.as_ref().try_into().expect("SHA-256 has 32 bytes"))
+        Some(Request { key, digest: hash.as_ref().try_into().expect("SHA-256 has 32 bytes") })
     }
 }
 
@@ -43,12 +47,12 @@ pub(super) trait Outcome: Sized + Send + Sync + 'static {
     fn note(&self) -> Option<String>;
 
     /// What was written down, as the caller may see it now.
-    fn recall<'a>(
-        tx: &'a mut Tx<'_>,
-        caller: &'a Caller,
+    fn recall(
+        tx: &mut Tx<'_>,
+        caller: &Caller,
         now: Time,
-        note: &'a str,
-    ) -> Unit<'a, Self>;
+        note: &str,
+    ) -> impl Future<Output = Result<Self>> + Send;
 }
 
 impl Drive {
@@ -56,7 +60,7 @@ impl Drive {
     pub(super) async fn once<I, T, F>(
         &self,
         caller: &Caller,
-        request: Request,
+        request: Option<Request>,
         input: I,
         unit: F,
     ) -> Result<T>
@@ -65,9 +69,9 @@ impl Drive {
         T: Outcome,
         F: for<'a, 'tx> Fn(&'a mut Tx<'tx>, &'a I) -> Unit<'a, T> + Send + Sync + 'static,
     {
-        if caller.key.is_none() {
+        let Some(request) = request else {
             return self.catalog().write(input, unit).await;
-        }
+        };
         let keyed = Keyed { caller: caller.clone(), request, now: self.now(), input, unit };
         self.catalog()
             .write(keyed, |tx, keyed| {
@@ -100,13 +104,10 @@ pub(super) async fn recall<T: Outcome>(
     now: Time,
     request: &Request,
 ) -> Result<Option<T>> {
-    let Some(key) = &caller.key else {
-        return Ok(None);
-    };
     let user = identify(tx, caller, now).await?.id;
-    match answered::find(tx, user, key).await? {
+    match answered::find(tx, user, &request.key).await? {
         None => Ok(None),
-        Some((asked, _)) if asked != request.0 => Err(Error::KeyReused),
+        Some((asked, _)) if asked != request.digest => Err(Error::KeyReused),
         Some((_, note)) => T::recall(tx, caller, now, &note).await.map(Some),
     }
 }
@@ -127,11 +128,11 @@ async fn record<T: Outcome>(
     request: &Request,
     outcome: &T,
 ) -> Result<()> {
-    let (Some(key), Some(note)) = (&caller.key, outcome.note()) else {
+    let Some(note) = outcome.note() else {
         return Ok(());
     };
     let user = identify(tx, caller, now).await?.id;
-    answered::insert(tx, (user, key), (&request.0, &note), now).await
+    answered::insert(tx, (user, &request.key), (&request.digest, &note), now).await
 }
 
 /// A part of a note that this program wrote.
@@ -145,8 +146,8 @@ impl Outcome for () {
         Some(String::new())
     }
 
-    fn recall<'a>(_: &'a mut Tx<'_>, _: &'a Caller, _: Time, _: &'a str) -> Unit<'a, Self> {
-        Box::pin(async { Ok(()) })
+    async fn recall(_: &mut Tx<'_>, _: &Caller, _: Time, _: &str) -> Result<Self> {
+        Ok(())
     }
 }
 
@@ -156,8 +157,8 @@ impl Outcome for FolderId {
         Some(self.to_string())
     }
 
-    fn recall<'a>(_: &'a mut Tx<'_>, _: &'a Caller, _: Time, note: &'a str) -> Unit<'a, Self> {
-        Box::pin(async move { number(note).map(FolderId) })
+    async fn recall(_: &mut Tx<'_>, _: &Caller, _: Time, note: &str) -> Result<Self> {
+        number(note).map(FolderId)
     }
 }
 
@@ -166,16 +167,9 @@ impl Outcome for Seen<Folder> {
         Some(self.id.to_string())
     }
 
-    fn recall<'a>(
-        tx: &'a mut Tx<'_>,
-        caller: &'a Caller,
-        now: Time,
-        note: &'a str,
-    ) -> Unit<'a, Self> {
-        Box::pin(async move {
-            let id = FolderId(number(note)?);
-            Ok(grant_folder(tx, caller, now, id.into(), Right::Read).await?.into_seen())
-        })
+    async fn recall(tx: &mut Tx<'_>, caller: &Caller, now: Time, note: &str) -> Result<Self> {
+        let id = FolderId(number(note)?);
+        Ok(grant_folder(tx, caller, now, id.into(), Right::Read).await?.into_seen())
     }
 }
 
@@ -185,18 +179,11 @@ impl Outcome for Seen<File> {
         Some(format!("{} {}", self.id, self.version))
     }
 
-    fn recall<'a>(
-        tx: &'a mut Tx<'_>,
-        caller: &'a Caller,
-        now: Time,
-        note: &'a str,
-    ) -> Unit<'a, Self> {
-        Box::pin(async move {
-            let id = version_id(note)?;
-            let seen = grant(tx, caller, now, id.file.into(), Right::Read).await?.into_seen();
-            let file = at_version(tx, id).await?;
-            Ok(seen.map(|_| file))
-        })
+    async fn recall(tx: &mut Tx<'_>, caller: &Caller, now: Time, note: &str) -> Result<Self> {
+        let id = version_id(note)?;
+        let seen = grant(tx, caller, now, id.file.into(), Right::Read).await?.into_seen();
+        let file = at_version(tx, id).await?;
+        Ok(seen.map(|_| file))
     }
 }
 
@@ -206,17 +193,10 @@ impl Outcome for File {
         Some(format!("{} {}", self.id, self.version))
     }
 
-    fn recall<'a>(
-        tx: &'a mut Tx<'_>,
-        caller: &'a Caller,
-        now: Time,
-        note: &'a str,
-    ) -> Unit<'a, Self> {
-        Box::pin(async move {
-            let id = version_id(note)?;
-            grant(tx, caller, now, id.file.into(), Right::Restore).await?;
-            at_version(tx, id).await
-        })
+    async fn recall(tx: &mut Tx<'_>, caller: &Caller, now: Time, note: &str) -> Result<Self> {
+        let id = version_id(note)?;
+        grant(tx, caller, now, id.file.into(), Right::Restore).await?;
+        at_version(tx, id).await
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Drive;
 use super::once::{Outcome, Request, number, told};
 use crate::access::{Caller, Right, Role, grant, grant_folder, hash_secret, identify};
-use crate::catalog::conn::{Tx, Unit};
+use crate::catalog::conn::Tx;
 use crate::catalog::shares::{self, ShareRow, sooner};
 use crate::catalog::users;
 use crate::clock::Time;
@@ -34,7 +34,7 @@ impl Drive {
     ) -> Result<Share> {
         let secret = DataKey::generate();
         let keys = Arc::clone(&self.vault().keys);
-        let request = Request::new("share", &(node, &recipient, told(caller, &terms)));
+        let request = Request::of(caller, "share", &(node, &recipient, told(caller, &terms)));
         let input = (caller.clone(), self.now(), node, recipient, terms, (secret, keys));
         let share = self
             .once(
@@ -103,7 +103,7 @@ impl Drive {
 
     /// Changes what a share gives; what hangs on it never gives more.
     pub async fn change_share(&self, caller: &Caller, id: ShareId, terms: Terms) -> Result<Share> {
-        let request = Request::new("change_share", &(id, told(caller, &terms)));
+        let request = Request::of(caller, "change_share", &(id, told(caller, &terms)));
         let input = (caller.clone(), self.now(), id, terms);
         let share = self
             .once(caller, request, input, |tx, (caller, now, id, terms)| {
@@ -130,7 +130,7 @@ impl Drive {
     /// Ends a share, and at once what hangs on it. Its giver may, the owner of what is shared, and who
     /// has it.
     pub async fn unshare(&self, caller: &Caller, id: ShareId) -> Result<()> {
-        let request = Request::new("unshare", &id);
+        let request = Request::of(caller, "unshare", &id);
         let input = (caller.clone(), self.now(), id);
         self.once(caller, request, input, |tx, (caller, now, id)| {
             Box::pin(async move {
@@ -250,13 +250,8 @@ impl Outcome for Share {
         Some(self.id.to_string())
     }
 
-    fn recall<'a>(
-        tx: &'a mut Tx<'_>,
-        caller: &'a Caller,
-        now: Time,
-        note: &'a str,
-    ) -> Unit<'a, Self> {
-        Box::pin(async move { Ok(find(tx, caller, now, ShareId(number(note)?)).await?.0) })
+    async fn recall(tx: &mut Tx<'_>, caller: &Caller, now: Time, note: &str) -> Result<Self> {
+        Ok(find(tx, caller, now, ShareId(number(note)?)).await?.0)
     }
 }
 

@@ -41,7 +41,7 @@ pub struct DeleteFolder {
 impl Drive {
     /// Deletes a file.
     pub async fn delete_file(&self, caller: &Caller, file: FileRef, how: DeleteFile) -> Result<()> {
-        let request = Request::new("delete_file", &(file, how));
+        let request = Request::of(caller, "delete_file", &(file, how));
         let input = (caller.clone(), self.now(), file, how);
         self.once(caller, request, input, |tx, (caller, now, file, how)| {
             Box::pin(async move {
@@ -58,7 +58,7 @@ impl Drive {
 
     /// Puts a file of the caller's in the trash.
     pub async fn trash(&self, caller: &Caller, id: FileId) -> Result<()> {
-        let request = Request::new("trash", &id);
+        let request = Request::of(caller, "trash", &id);
         let input = (caller.clone(), self.now(), id);
         self.once(caller, request, input, |tx, (caller, now, id)| {
             Box::pin(async move {
@@ -76,7 +76,7 @@ impl Drive {
         folder: FolderRef,
         how: DeleteFolder,
     ) -> Result<()> {
-        let request = Request::new("delete_folder", &(folder, how));
+        let request = Request::of(caller, "delete_folder", &(folder, how));
         let input = (caller.clone(), self.now(), folder, how);
         let id = self
             .once(caller, request, input, |tx, (caller, now, folder, how)| {
@@ -111,7 +111,7 @@ impl Drive {
     /// Takes a file of the caller's out of the trash; one that is not there stays as it is. If its
     /// folder is gone it comes back to My Files, and if its label is taken it gets a number.
     pub async fn restore(&self, caller: &Caller, id: FileId) -> Result<File> {
-        let request = Request::new("restore", &id);
+        let request = Request::of(caller, "restore", &id);
         let input = (caller.clone(), self.now(), id);
         self.once(caller, request, input, |tx, (caller, now, id)| {
             Box::pin(async move {

@@ -4,31 +4,27 @@
 //! object is complete and synced before the unit that makes the file; and only then is anyone told.
 //! A crash leaves a leased name, which the sweep collects, and never a file without its bytes.
 
+mod commit;
+
+pub(super) use commit::{Wrapped, insert_version, replaced, upload_path};
+
 use super::Drive;
-use super::arrange::{check_type, refuse_taken};
-use super::entries::own_file;
-use super::once::{Outcome, Request, is_answered};
-use crate::access::{Caller, Granted, Right, grant, grant_folder, identify};
-use crate::catalog::conn::{Tx, Unit};
-use crate::catalog::files::{self, File, NewFile, NewVersion, wrap_context};
-use crate::catalog::folders::{self, Action, Child};
-use crate::catalog::{contents, users};
+use super::arrange::check_type;
+use super::once::is_answered;
+use crate::access::{Caller, identify};
+use crate::catalog::contents;
+use crate::catalog::files::File;
 use crate::clock::Time;
 use crate::error::{Error, Result};
-use crate::id::{FileId, UserId};
+use crate::id::UserId;
 use crate::name::Name;
-use crate::node::{FileHex, FileRef, Folder, FolderRef, Seen, Stamp, Version, VersionId};
-use crate::vault::keys::Keyring;
-use crate::vault::seal::{ContentId, DataKey};
-use crate::vault::{BlobKey, ContentWriter, Finished, ObjectList, Taken, UploadId};
+use crate::node::{FileRef, FolderRef, Seen};
+use crate::vault::{BlobKey, ContentWriter, Taken, UploadId};
 use bytes::Bytes;
-use std::sync::Arc;
-use uuid::Uuid;
+use commit::{Spot, spot, store};
 
 /// How long a writer may leave an object without a sign of life.
 const LEASE_SECONDS: i64 = 3600;
-/// What a file is for when nothing says so: an input file.
-const TYPE_DEFAULT: i64 = 1;
 
 /// A file on its way in. Dropped before [`Upload::finish`] it leaves nothing behind.
 pub struct Upload {
@@ -139,50 +135,6 @@ impl Drive {
             renew: self.now().plus_seconds(LEASE_SECONDS / 2),
             unsure: false,
         })
-    }
-}
-
-/// What an upload becomes.
-#[expect(clippy::large_enum_variant, reason = "one at a time, and only while a unit runs")]
-enum Spot<'tx> {
-    New(Granted<'tx, Folder>, Option<Name>),
-    Onto(Granted<'tx, File>),
-}
-
-/// Where an upload goes, if the caller may: asked before the content comes, and again with it.
-async fn spot<'tx>(
-    tx: &mut Tx<'tx>,
-    caller: &Caller,
-    now: Time,
-    target: &Target,
-    late_name: Option<&Name>,
-) -> Result<Spot<'tx>> {
-    match target {
-        Target::File { file, base } => {
-            let file = grant(tx, caller, now, *file, Right::Edit).await?;
-            match base {
-                Base::Version(seen) if *seen != file.version => {
-                    Err(Error::VersionConflict(Box::new(file.into_seen())))
-                }
-                _ => Ok(Spot::Onto(file)),
-            }
-        }
-        Target::Folder { folder, name, on_taken } => {
-            let name = name.as_ref().or(late_name);
-            let unique = name.filter(|_| *on_taken != OnTaken::Number).map(Name::label);
-            if let (Some(label), OnTaken::Overwrite) = (&unique, on_taken) {
-                let folder = grant_folder(tx, caller, now, *folder, Right::Read).await?;
-                if let Some((id, true)) = files::taken(tx, folder.id, label).await? {
-                    let file = grant(tx, caller, now, FileId(id).into(), Right::Edit).await?;
-                    return Ok(Spot::Onto(file));
-                }
-            }
-            let folder = grant_folder(tx, caller, now, *folder, Right::Add).await?;
-            if let Some(label) = &unique {
-                refuse_taken(tx, &folder, label, 0).await?;
-            }
-            Ok(Spot::New(folder, name.cloned()))
-        }
     }
 }
 
@@ -317,28 +269,6 @@ impl Drop for Upload {
     }
 }
 
-async fn store(
-    drive: &Drive,
-    (caller, target, end): (Caller, Target, UploadEnd),
-    finished: Finished,
-) -> Result<Seen<File>> {
-    let sent = (finished.content.size, finished.digested.md5);
-    let request = Request::new("upload", &(&target, &end, sent));
-    let asking = caller.clone();
-    let input = Commit {
-        caller,
-        target,
-        end,
-        keys: Arc::clone(&drive.vault().keys),
-        now: drive.now(),
-        uuid: Uuid::new_v4(),
-        hex: FileHex::new(),
-        finished,
-    };
-    let made = drive.once(&asking, request, input, |tx, input| Box::pin(commit(tx, input))).await?;
-    made.0.ok_or_else(lease_lost)
-}
-
 fn ended() -> Error {
     Error::internal("the upload has ended")
 }
@@ -357,8 +287,8 @@ async fn lease(drive: &Drive, blob: BlobKey, owner: UserId) -> Result<()> {
         .await
 }
 
-/// Before the first part is sent, so that there is none that the sweep does not know of.
-/// Makes known what a service calls an object that it is sent in parts.
+/// Makes known what a service calls an object that it is sent in parts: before the first of them is sent,
+/// so that there is none that the sweep does not know of.
 pub(super) async fn note_upload(drive: &Drive, begun: (BlobKey, UploadId)) -> Result<()> {
     let noted = drive
         .catalog()
@@ -393,165 +323,4 @@ async fn remove_leased(drive: &Drive, blob: BlobKey, unsure: bool) -> Result<()>
     }
     drive.vault().blobs.remove(&blob, upload.as_ref()).await?;
     catalog.write(blob, |tx, blob| Box::pin(contents::forget_pending(tx, blob))).await
-}
-
-struct Commit {
-    caller: Caller,
-    target: Target,
-    end: UploadEnd,
-    keys: Arc<Keyring>,
-    now: Time,
-    uuid: Uuid,
-    hex: FileHex,
-    finished: Finished,
-}
-
-/// The file or version that was made. `None`: a lease is lost, and the objects are doomed, since the
-/// sweep may have been there before the last of them was.
-struct Made(Option<Seen<File>>);
-
-impl Outcome for Made {
-    fn note(&self) -> Option<String> {
-        self.0.as_ref().and_then(Outcome::note)
-    }
-
-    fn recall<'a>(
-        tx: &'a mut Tx<'_>,
-        caller: &'a Caller,
-        now: Time,
-        note: &'a str,
-    ) -> Unit<'a, Self> {
-        Box::pin(async move { Ok(Made(Some(Outcome::recall(tx, caller, now, note).await?))) })
-    }
-}
-
-async fn commit(tx: &mut Tx<'_>, input: &Commit) -> Result<Made> {
-    let Commit { caller, target, end, now, finished, .. } = input;
-    let objects = finished.content.objects();
-    if !contents::are_leased(tx, objects).await? {
-        contents::give_up(tx, objects, *now).await?;
-        return Ok(Made(None));
-    }
-    match spot(tx, caller, *now, target, end.name.as_ref()).await? {
-        Spot::New(folder, name) => {
-            let name = name.ok_or_else(|| Error::internal("an upload ended without a name"))?;
-            new_file(tx, input, folder, &name).await.map(Some).map(Made)
-        }
-        Spot::Onto(file) => next_version(tx, input, file).await.map(Some).map(Made),
-    }
-}
-
-async fn new_file<'tx>(
-    tx: &mut Tx<'tx>,
-    input: &Commit,
-    folder: Granted<'tx, Folder>,
-    name: &Name,
-) -> Result<Seen<File>> {
-    let Finished { content, digested, .. } = &input.finished;
-    let bytes = content.size.cast_signed();
-    let at = users::change_tree(tx, folder.owner, 1, bytes, input.now).await?;
-    contents::insert(tx, content, digested.sha512.as_ref()).await?;
-    let label = files::free_label(tx, folder.id, &name.label()).await?;
-    let created = Stamp { at, by: folder.caller() };
-    let modified = input.end.modified.unwrap_or(at);
-    let new = NewFile {
-        name,
-        label: &label,
-        hex: input.hex,
-        path: &upload_path(folder.owner, name, input.uuid),
-        type_id: input.end.type_id.unwrap_or(TYPE_DEFAULT),
-        size: content.size,
-        created,
-        modified,
-    };
-    let id = files::insert(tx, &folder, &new).await?;
-    add_version(tx, input, VersionId { file: id, number: 1 }, created).await?;
-    let child = Child { id: id.0, hex: Some(&input.hex.to_string()), files: 1, folders: 0, bytes };
-    folders::child_changed(tx, folder.id, child, Action::Added, at).await?;
-    Ok(folder.child(own_file(tx, id).await?))
-}
-
-async fn next_version<'tx>(
-    tx: &mut Tx<'tx>,
-    input: &Commit,
-    file: Granted<'tx, File>,
-) -> Result<Seen<File>> {
-    let Finished { content, digested, .. } = &input.finished;
-    let bytes = content.size.cast_signed() - file.size.cast_signed();
-    let at = users::change_tree(tx, file.owner, 0, bytes, input.now).await?;
-    contents::insert(tx, content, digested.sha512.as_ref()).await?;
-    let id = VersionId { file: file.id, number: files::next_number(tx, &file).await? };
-    let version = add_version(tx, input, id, Stamp { at, by: file.caller() }).await?;
-    files::set_current(tx, &version).await?;
-    if let Some(type_id) = input.end.type_id {
-        files::set_type(tx, &file, type_id).await?;
-    }
-    replaced(tx, file, bytes, at).await
-}
-
-/// Notes that a file has another content now, and shows it again.
-pub(super) async fn replaced<'tx>(
-    tx: &mut Tx<'tx>,
-    file: Granted<'tx, File>,
-    bytes: i64,
-    at: Time,
-) -> Result<Seen<File>> {
-    let hex = file.hex.to_string();
-    let child = Child { id: file.id.0, hex: Some(&hex), files: 0, folders: 0, bytes };
-    folders::child_changed(tx, file.parent, child, Action::Modified, at).await?;
-    let now = own_file(tx, file.id).await?;
-    Ok(file.into_seen().map(|_| now))
-}
-
-async fn add_version(
-    tx: &mut Tx<'_>,
-    input: &Commit,
-    id: VersionId,
-    created: Stamp,
-) -> Result<Version> {
-    let Finished { content, key, digested } = &input.finished;
-    let modified = input.end.modified.unwrap_or(created.at);
-    let version = Version { id, size: content.size, md5: digested.md5, created, modified };
-    let sealed = Wrapped { content: content.id, objects: content.objects(), plain: digested.plain };
-    insert_version(tx, &input.keys, &version, &sealed, key).await?;
-    Ok(version)
-}
-
-/// The content that a version shows.
-pub(super) struct Wrapped<'a> {
-    pub(super) content: ContentId,
-    pub(super) objects: &'a ObjectList,
-    pub(super) plain: bool,
-}
-
-/// Records a version, with its content's key wrapped for it alone.
-pub(super) async fn insert_version(
-    tx: &mut Tx<'_>,
-    keys: &Keyring,
-    version: &Version,
-    sealed: &Wrapped<'_>,
-    key: &DataKey,
-) -> Result<()> {
-    let Version { id, size, md5, created, modified } = version;
-    let of = (sealed.content, *size);
-    let context = wrap_context(id.file, id.number, of, md5, sealed.objects)?;
-    let new = NewVersion {
-        file: id.file,
-        number: id.number,
-        content: sealed.content,
-        size: *size,
-        md5,
-        plain: sealed.plain,
-        created: *created,
-        modified: *modified,
-        master_key: keys.active(),
-        wrapped_key: &keys.wrap(&context, key),
-    };
-    files::insert_version(tx, &new).await
-}
-
-/// The documented form: `user/user_<uid>/<stem>-<uuid><.ending>`.
-pub(super) fn upload_path(owner: UserId, name: &Name, uuid: Uuid) -> String {
-    let (stem, ending) = name.stem_and_ending();
-    format!("user/user_{}/{stem}-{uuid}{ending}", owner.letters())
 }

@@ -49,7 +49,7 @@ impl Drive {
 
     /// Makes the content of a version the current one again: as a new version, with the next number.
     pub async fn promote(&self, caller: &Caller, id: VersionId) -> Result<Seen<File>> {
-        let request = Request::new("promote", &id);
+        let request = Request::of(caller, "promote", &id);
         let input = (caller.clone(), self.now(), id, Arc::clone(&self.vault().keys));
         self.once(caller, request, input, |tx, (caller, now, id, keys)| {
             Box::pin(async move {
@@ -75,7 +75,7 @@ impl Drive {
 
     /// Deletes a version for good. If it is the current one, the one before it becomes that.
     pub async fn delete_version(&self, caller: &Caller, id: VersionId) -> Result<()> {
-        let request = Request::new("delete_version", &id);
+        let request = Request::of(caller, "delete_version", &id);
         let input = (caller.clone(), self.now(), id);
         self.once(caller, request, input, |tx, (caller, now, id)| {
             Box::pin(async move {

@@ -1,8 +1,9 @@
 //! An object's name is leased while it is written: who lets the lease run out has lost it, and
 //! leaves nothing behind.
 
+use crate::pages::first_page;
 use crate::world::{World, bytes, end};
-use bindery_core::{Error, FileSet, List, OrderBy, PageNumber};
+use bindery_core::Error;
 use futures_util::FutureExt as _;
 
 /// How long a lease is.
@@ -11,15 +12,7 @@ const LEASE: i64 = 3600;
 const LARGE: usize = 300_000;
 
 async fn count(world: &World) -> u64 {
-    let list = List {
-        set: FileSet::Owned,
-        by: OrderBy::Name,
-        descending: false,
-        search: None,
-        page: PageNumber::Number(1),
-        beside: None,
-        size: 10,
-    };
+    let list = first_page(10);
     world.drive.list(&world.caller, list).await.unwrap().count
 }
 

@@ -1,11 +1,12 @@
 //! A store that is copied to another place is the same store there, whatever interrupts the copy.
 
 use crate::backend::Backend;
+use crate::rights::terms;
 use crate::world::{NOW, World, bytes, end, person, read};
 use bindery_core::{
     Base, Caller, Clock, DeleteFile, Drive, FileId, FileRef, FolderId, FolderRef, Location,
     Migration, Name, NewRecipient, NodeRef, OnTaken, Result, Role, Sharing, SweepSettings, Target,
-    Terms, UploadEnd,
+    UploadEnd,
 };
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -95,12 +96,7 @@ async fn fill(world: &World) -> (Vec<(FileId, Vec<u8>)>, Caller) {
     known.push((copy.node.id, known[3].1.clone()));
     let reader = person(drive, "reader").await;
     let to = NewRecipient::User(drive.identify(&reader).await.unwrap().id);
-    let terms = Terms {
-        role: Role::Viewer,
-        sharing: Sharing::default(),
-        comment: String::new(),
-        expires: None,
-    };
+    let terms = terms(Role::Viewer, Sharing::default());
     drive.share(caller, NodeRef::File(known[2].0.into()), to, terms).await.unwrap();
     let trashed = world.put("trashed", &bytes(20_000)).await;
     drive.trash(caller, trashed.id).await.unwrap();

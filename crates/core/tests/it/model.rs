@@ -2,11 +2,12 @@
 //! must have the same outcome in both, and leave the same trees, totals and rights.
 
 use crate::backend::Backend;
+use crate::pages::first_page;
 use bindery_core::{
     Base, Caller, Clock, DeleteFile, DeleteFolder, Drive, Entry, Error, FileId, FileRef, FileSet,
-    FolderId, FolderRef, Kinds, Label, List, Name, NewRecipient, NewUser, NodeRef, OnTaken,
-    OrderBy, PageNumber, Role, ShareId, SharedNode, Sharing, SweepSettings, Target, Terms, Time,
-    UploadEnd, UserId, VersionId, Window,
+    FolderId, FolderRef, Kinds, Label, List, Name, NewRecipient, NewUser, NodeRef, OnTaken, Role,
+    ShareId, SharedNode, Sharing, SweepSettings, Target, Terms, Time, UploadEnd, UserId, VersionId,
+    Window,
 };
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -769,15 +770,7 @@ impl World {
             assert_eq!((sums.files, sums.bytes), (files, bytes));
             let account = self.drive.account(caller).await.unwrap();
             assert_eq!((account.files, account.bytes), (files, bytes));
-            let list = List {
-                set: FileSet::Owned,
-                by: OrderBy::Name,
-                descending: false,
-                search: None,
-                page: PageNumber::Number(1),
-                beside: None,
-                size: 10_000,
-            };
+            let list = first_page(10_000);
             let mine = self.drive.list(caller, list.clone()).await.unwrap();
             assert_eq!((mine.count, mine.files.len() as u64), (files, files));
             let shared = List { set: FileSet::Shared, ..list };

@@ -2,12 +2,11 @@
 //! is a file or fails as "not available", a download gives the right bytes or fails, and what is stored
 //! in the end is what the catalog names.
 
+use crate::pages::first_page;
 use crate::proxy::{Ask, Fault, Proxy};
 use crate::s3::S3;
 use crate::world::{World, bytes, end};
-use bindery_core::{
-    Error, File, FileId, FileSet, List, OrderBy, PageNumber, Result, SweepSettings,
-};
+use bindery_core::{Error, File, FileId, Result, SweepSettings};
 use futures_util::FutureExt as _;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -62,15 +61,7 @@ impl Store {
     }
 
     async fn list(&self) -> Vec<File> {
-        let list = List {
-            set: FileSet::Owned,
-            by: OrderBy::Name,
-            descending: false,
-            search: None,
-            page: PageNumber::Number(1),
-            beside: None,
-            size: 1000,
-        };
+        let list = first_page(1000);
         self.world.drive.list(&self.world.caller, list).await.unwrap().files
     }
 

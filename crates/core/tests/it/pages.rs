@@ -161,3 +161,16 @@ async fn the_pages_before_are_the_pages_behind_in_reverse() {
         }
     }
 }
+
+/// The first page of what its reader owns, by name.
+pub(crate) fn first_page(size: u64) -> List {
+    List {
+        set: FileSet::Owned,
+        by: OrderBy::Name,
+        descending: false,
+        search: None,
+        page: PageNumber::Number(1),
+        beside: None,
+        size,
+    }
+}

@@ -2,11 +2,10 @@
 //! journey there and back, so their number is how quick a request can be.
 
 use crate::migrate::{name, put_in};
+use crate::pages::first_page;
+use crate::rights::terms;
 use crate::world::{World, bytes, person};
-use bindery_core::{
-    Caller, FileSet, FolderRef, Kinds, List, NewRecipient, NodeRef, OrderBy, PageNumber, Role,
-    Sharing, Terms, Window,
-};
+use bindery_core::{Caller, FolderRef, Kinds, NewRecipient, NodeRef, Role, Sharing, Window};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tracing::span::{Attributes, Id, Record};
@@ -49,15 +48,7 @@ fn all() -> Window {
 
 async fn of_each(world: &World, reader: &Caller, file: bindery_core::FileId) -> [usize; 5] {
     let (drive, caller) = (&world.drive, &world.caller);
-    let list = List {
-        set: FileSet::Owned,
-        by: OrderBy::Uploaded,
-        descending: true,
-        search: None,
-        page: PageNumber::Number(1),
-        beside: None,
-        size: 100,
-    };
+    let list = first_page(100);
     [
         count(drive.file(caller, file)).await,
         count(drive.download(caller, file)).await,
@@ -74,12 +65,7 @@ async fn a_request_runs_few_statements_whatever_there_is() {
     let file = world.put("first", &bytes(100_000)).await.id;
     let reader = person(drive, "reader").await;
     let to = NewRecipient::User(drive.identify(&reader).await.unwrap().id);
-    let terms = Terms {
-        role: Role::Viewer,
-        sharing: Sharing::default(),
-        comment: String::new(),
-        expires: None,
-    };
+    let terms = terms(Role::Viewer, Sharing::default());
     drive.share(caller, NodeRef::File(file.into()), to, terms).await.unwrap();
     let few = of_each(&world, &reader, file).await;
     let home = drive.folder(caller, FolderRef::Home).await.unwrap().id;

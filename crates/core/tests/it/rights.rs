@@ -14,7 +14,7 @@ fn name(text: &str) -> Name {
     Name::parse(text).unwrap()
 }
 
-fn terms(role: Role, sharing: Sharing) -> Terms {
+pub(crate) fn terms(role: Role, sharing: Sharing) -> Terms {
     Terms { role, sharing, comment: String::new(), expires: None }
 }
 

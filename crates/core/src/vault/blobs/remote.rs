@@ -108,9 +108,9 @@ pub(super) async fn abort(
     match service.abort_multipart(path, &upload.0).await {
         Err(object_store::Error::NotFound { .. }) => Ok(()),
         // Some answer so when it is not there. Where it is a right that lacks, the objects of others
-        // must not have to wait for it.
+        // must not have to wait for it, and an operator must know.
         Err(error @ object_store::Error::PermissionDenied { .. }) => {
-            tracing::debug!(%error, "an upload in parts is gone, or may not be aborted");
+            tracing::warn!(%error, "an upload in parts is gone, or may not be aborted");
             Ok(())
         }
         aborted => Ok(aborted?),
