@@ -12,6 +12,12 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 /// How long a request waits for a connection.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// A request looks a few rows up by their keys, whatever there is, which the planner cannot know: left to
+/// itself it plans each list anew and, with fresh statistics of a middling store, reads whole tables.
+/// Without `jit=off` it would take what it is told to avoid for work that is worth compiling.
+const LOOK_UPS: &str = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off \
+    -c enable_hashjoin=off -c enable_mergejoin=off -c random_page_cost=1.1 -c jit=off";
+
 #[derive(Clone, Debug)]
 pub(in crate::catalog) struct Pool {
     connections: deadpool_postgres::Pool,
@@ -28,7 +34,7 @@ impl Pool {
         let mut config: Config = database.url.parse().map_err(|error| refuse(&error))?;
         let limit = database.statement_seconds.saturating_mul(1000);
         let given = config.get_options().unwrap_or_default().to_owned();
-        config.options(format!("{given} -c statement_timeout={limit}").trim());
+        config.options(format!("{LOOK_UPS} {given} -c statement_timeout={limit}"));
         config.application_name("bindery");
         config.connect_timeout(PATIENCE);
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
