@@ -4,16 +4,18 @@
 //! The owner of a tree may do everything in it. To others a share on a file or a folder gives a
 //! [`Role`], for it and for all that lies below it; of several the strongest counts.
 
+use crate::catalog::asked::{self, Asked, FileAndContent};
 use crate::catalog::conn::Tx;
-use crate::catalog::files::{self, File};
-use crate::catalog::folders;
+use crate::catalog::entries::From;
+use crate::catalog::files::File;
 use crate::catalog::shares;
-use crate::catalog::users::{self, User};
+use crate::catalog::users::User;
 use crate::clock::Time;
 use crate::error::{Error, Result, Thing};
 use crate::id::{FolderId, UserId};
-use crate::node::{Above, FileRef, Folder, FolderRef, Seen};
+use crate::node::{Above, Entry, FileRef, Folder, FolderRef, Kinds, Seen};
 use aws_lc_rs::digest::{SHA256, digest};
+use std::borrow::Borrow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -182,14 +184,7 @@ impl<T> Deref for Granted<'_, T> {
 
 /// Whose credentials these are, if they are good now. A link is nobody's.
 pub(crate) async fn identify(tx: &mut Tx<'_>, caller: &Caller, now: Time) -> Result<User> {
-    let found = match &caller.shown {
-        Credential::Token(hash) => users::by_token(tx, hash, now).await?,
-        Credential::Password { user, verified } => {
-            users::by_verified_password(tx, *user, verified).await?
-        }
-        Credential::Link(_) => None,
-    };
-    found.ok_or(Error::Unauthenticated)
+    asked::user(tx, caller, now).await?.ok_or(Error::Unauthenticated)
 }
 
 /// The one gate to a file. What the caller may not see is not found; what the caller may see and not
@@ -201,44 +196,38 @@ pub(crate) async fn grant<'tx>(
     file: FileRef,
     right: Right,
 ) -> Result<Granted<'tx, File>> {
-    const GONE: Error = Error::NotFound(Thing::File);
-    if let Credential::Link(hash) = &caller.shown {
-        return grant_linked(tx, hash, now, file, right).await;
-    }
-    let user = identify(tx, caller, now).await?.id;
-    let file = files::find(tx, file).await?.ok_or(GONE)?;
-    let owns = file.owner == user;
-    if file.trashed.is_some() && !(owns && right == Right::Restore) {
-        return Err(GONE);
-    }
-    let roles = roles(tx, file.id.0, file.owner, user, now).await?;
-    check(owns, roles, right, Thing::File)?;
-    let above = above(owns && file.in_root, owns, roles, Some(file.parent));
-    Ok(granted(file, above, (owns, roles), user))
+    judge_file(caller, asked::file(tx, caller, now, Some(file)).await?, right)
 }
 
-/// Who shows a link: it gives none of its sharer's rights.
-const NOBODY: UserId = UserId(0);
-
-/// A link shows one file to whoever has it, and nothing else.
-async fn grant_linked<'tx>(
+/// As [`grant`], to read a file, with whom it is shared.
+pub(crate) async fn grant_with_readers<'tx>(
     tx: &mut Tx<'tx>,
-    hash: &[u8; 32],
+    caller: &Caller,
     now: Time,
     file: FileRef,
-    right: Right,
 ) -> Result<Granted<'tx, File>> {
-    const GONE: Error = Error::NotFound(Thing::File);
-    let node = shares::by_link(tx, hash, now).await?.ok_or(GONE)?;
-    let file = files::find(tx, file).await?.ok_or(GONE)?;
-    if file.id.0 != node || file.trashed.is_some() {
-        return Err(GONE);
-    }
-    if right != Right::Read {
-        return Err(Error::Forbidden);
-    }
-    let roles = Roles { here: Some(Role::Viewer), above: None };
-    Ok(granted(file, Above::Shared, (false, roles), NOBODY))
+    let asked = asked::file_and_readers(tx, caller, now, file).await?;
+    judge_file(caller, asked, Right::Read)
+}
+
+/// As [`grant`], to read the content of a file or of one of its versions.
+pub(crate) async fn grant_content<'tx>(
+    tx: &mut Tx<'tx>,
+    caller: &Caller,
+    now: Time,
+    (file, version): (FileRef, Option<u64>),
+) -> Result<Granted<'tx, FileAndContent>> {
+    let asked = asked::file_and_content(tx, caller, now, file, version).await?;
+    judge_file(caller, asked, Right::Read)
+}
+
+/// As [`grant`], to read the file that the caller's link leads to.
+pub(crate) async fn grant_linked<'tx>(
+    tx: &mut Tx<'tx>,
+    caller: &Caller,
+    now: Time,
+) -> Result<Granted<'tx, File>> {
+    judge_file(caller, asked::file(tx, caller, now, None).await?, Right::Read)
 }
 
 /// The one gate to a folder, by the rules of [`grant`]. A user's root stays where and what it is.
@@ -249,24 +238,77 @@ pub(crate) async fn grant_folder<'tx>(
     folder: FolderRef,
     right: Right,
 ) -> Result<Granted<'tx, Folder>> {
-    const GONE: Error = Error::NotFound(Thing::Folder);
-    let user = identify(tx, caller, now).await?.id;
-    let id = match folder {
-        FolderRef::Home => users::home(tx, user).await?,
-        FolderRef::Id(id) => id,
+    judge_folder(asked::folder(tx, caller, now, folder).await?, right)
+}
+
+/// As [`grant_folder`], to read a folder, with a part of its children.
+pub(crate) async fn grant_children<'tx>(
+    tx: &mut Tx<'tx>,
+    caller: &Caller,
+    now: Time,
+    folder: FolderRef,
+    part: (Kinds, &From<'_>, u64),
+) -> Result<(Granted<'tx, Folder>, Vec<Entry>)> {
+    let asked = asked::children(tx, caller, now, folder, part).await?;
+    let (folder, children) = asked.ok_or(Error::Unauthenticated)?;
+    Ok((judge_folder(Some(folder), Right::Read)?, children))
+}
+
+fn judge_file<'tx, T: Borrow<File>>(
+    caller: &Caller,
+    asked: Option<Asked<T>>,
+    right: Right,
+) -> Result<Granted<'tx, T>> {
+    let linked = matches!(caller.shown, Credential::Link(_));
+    let asked = match asked {
+        // A link that is over leads nowhere.
+        None if linked => Err(Error::NotFound(Thing::File)),
+        None => Err(Error::Unauthenticated),
+        // It lets read, whatever its sharer may.
+        Some(asked) if linked => {
+            let here = asked.roles.here.map(|_| Role::Viewer);
+            Ok(Asked { roles: Roles { here, above: None }, ..asked })
+        }
+        Some(asked) => Ok(asked),
     };
-    let folder = folders::find(tx, id).await?.ok_or(GONE)?;
-    let owns = folder.owner == user;
-    if folder.trashed.is_some() && !(owns && right == Right::Restore) {
-        return Err(GONE);
-    }
-    let roles = roles(tx, folder.id.0, folder.owner, user, now).await?;
-    check(owns, roles, right, Thing::Folder)?;
+    judge(asked?, right, Thing::File, |file| {
+        let file: &File = file.borrow();
+        (file.owner, file.trashed, file.in_root, Some(file.parent))
+    })
+}
+
+fn judge_folder<'tx>(asked: Option<Asked<Folder>>, right: Right) -> Result<Granted<'tx, Folder>> {
+    let asked = asked.ok_or(Error::Unauthenticated)?;
+    let folder = judge(asked, right, Thing::Folder, |folder| {
+        (folder.owner, folder.trashed, folder.in_root, folder.parent)
+    })?;
     if folder.parent.is_none() && matches!(right, Right::Arrange | Right::Own) {
         return Err(Error::Forbidden);
     }
-    let above = above(owns && folder.in_root, owns, roles, folder.parent);
-    Ok(granted(folder, above, (owns, roles), user))
+    Ok(folder)
+}
+
+/// Of a node `place` tells the owner, whether it is in the trash, whether it lies in a root, and in what.
+fn judge<'tx, T>(
+    asked: Asked<T>,
+    right: Right,
+    thing: Thing,
+    place: impl Fn(&T) -> (UserId, Option<Time>, bool, Option<FolderId>),
+) -> Result<Granted<'tx, T>> {
+    let Asked { user, roles, node } = asked;
+    let node = node.ok_or(Error::NotFound(thing))?;
+    let (owner, trashed, in_root, parent) = place(&node);
+    let owns = owner == user;
+    if trashed.is_some() && !(owns && right == Right::Restore) {
+        return Err(Error::NotFound(thing));
+    }
+    check(owns, roles, right, thing)?;
+    let seen = Seen {
+        node,
+        above: above(owns && in_root, owns, roles, parent),
+        role: if owns { None } else { roles.here },
+    };
+    Ok(Granted { seen, caller: user, brand: PhantomData })
 }
 
 /// The roles that shares give a user on a node; an owner needs none.
@@ -303,16 +345,6 @@ pub(crate) fn above(home: bool, owns: bool, roles: Roles, parent: Option<FolderI
         Some(parent) if owns || roles.above.is_some() => Above::Folder(parent),
         Some(_) => Above::Shared,
     }
-}
-
-fn granted<'tx, T>(
-    node: T,
-    above: Above,
-    (owns, roles): (bool, Roles),
-    caller: UserId,
-) -> Granted<'tx, T> {
-    let role = if owns { None } else { roles.here };
-    Granted { seen: Seen { node, above, role }, caller, brand: PhantomData }
 }
 
 impl Granted<'_, Folder> {

@@ -6,6 +6,7 @@
 //! writer. What the statements mean is not decided here but in `drive`.
 
 pub(crate) mod answered;
+pub(crate) mod asked;
 pub(crate) mod conn;
 pub(crate) mod contents;
 pub(crate) mod copy;
@@ -34,7 +35,7 @@ pub use postgres::Database;
 use crate::clock::{Clock, Time};
 use crate::error::Result;
 use postgres::Pool;
-use reader::Readers;
+use reader::{Extent, Readers};
 use std::path::Path;
 use writer::Writer;
 
@@ -66,6 +67,19 @@ impl Catalog {
         Ok(Catalog { readers: Reading::Server(pool.clone()), writer: Writer::on_server(pool) })
     }
 
+    /// Runs a unit of one statement that only reads: no transaction is made for it.
+    pub(crate) async fn look_up<I, T, F>(&self, input: &I, unit: F) -> Result<T>
+    where
+        I: Sync,
+        T: Send,
+        F: for<'a, 'tx> Fn(&'a mut Tx<'tx>, &'a I) -> Unit<'a, T> + Send,
+    {
+        match &self.readers {
+            Reading::Embedded(readers) => readers.run(Extent::Statement, input, unit).await,
+            Reading::Server(pool) => postgres::look_up(pool, input, unit).await,
+        }
+    }
+
     /// Runs a unit that only reads, on one snapshot; on the embedded engine on this thread.
     pub(crate) async fn read<I, T, F>(&self, input: &I, unit: F) -> Result<T>
     where
@@ -74,7 +88,7 @@ impl Catalog {
         F: for<'a, 'tx> Fn(&'a mut Tx<'tx>, &'a I) -> Unit<'a, T> + Send,
     {
         match &self.readers {
-            Reading::Embedded(readers) => readers.run(false, input, unit).await,
+            Reading::Embedded(readers) => readers.run(Extent::Few, input, unit).await,
             Reading::Server(pool) => postgres::read(pool, input, unit).await,
         }
     }
@@ -87,7 +101,7 @@ impl Catalog {
         F: for<'a, 'tx> Fn(&'a mut Tx<'tx>, &'a I) -> Unit<'a, T> + Send,
     {
         match &self.readers {
-            Reading::Embedded(readers) => readers.run(true, input, unit).await,
+            Reading::Embedded(readers) => readers.run(Extent::Many, input, unit).await,
             Reading::Server(pool) => postgres::read(pool, input, unit).await,
         }
     }

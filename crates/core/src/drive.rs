@@ -177,7 +177,9 @@ impl Drive {
         let input = (caller.clone(), now);
         let user = self
             .catalog()
-            .read(&input, |tx, (caller, now)| Box::pin(crate::access::identify(tx, caller, *now)))
+            .look_up(&input, |tx, (caller, now)| {
+                Box::pin(crate::access::identify(tx, caller, *now))
+            })
             .await?;
         self.note_use(caller, now);
         Ok(user)

@@ -1,6 +1,6 @@
 //! Connections and transactions: what a unit of work is given.
 
-use super::postgres;
+use super::postgres::Session;
 use super::row::{FromRow, Row, Value};
 use super::sql::Sql;
 use crate::error::{Error, Result};
@@ -24,21 +24,35 @@ const STATEMENTS_KEPT: usize = 128;
 /// a proof made in a transaction (`Granted<'tx, _>`) ends with it.
 pub(crate) struct Tx<'tx> {
     engine: Engine<'tx>,
+    /// How many statements may still be run.
+    left: usize,
     brand: PhantomData<fn(&'tx ()) -> &'tx ()>,
 }
 
 enum Engine<'tx> {
     Sqlite(&'tx mut Connection),
-    Postgres(&'tx postgres::Transaction<'tx>),
+    Server(Session<'tx>),
 }
 
 impl<'tx> Tx<'tx> {
     pub(crate) fn sqlite(conn: &'tx mut Connection) -> Self {
-        Tx { engine: Engine::Sqlite(conn), brand: PhantomData }
+        Tx { engine: Engine::Sqlite(conn), left: usize::MAX, brand: PhantomData }
     }
 
-    pub(super) fn postgres(transaction: &'tx postgres::Transaction<'tx>) -> Self {
-        Tx { engine: Engine::Postgres(transaction), brand: PhantomData }
+    pub(super) fn on_server(session: Session<'tx>) -> Self {
+        Tx { engine: Engine::Server(session), left: usize::MAX, brand: PhantomData }
+    }
+
+    /// The same for one statement, which needs no transaction.
+    pub(super) fn look_up(self) -> Self {
+        Tx { left: 1, ..self }
+    }
+
+    fn begin(&mut self, sql: &Sql) -> Result<()> {
+        tell(sql.text);
+        let left = self.left.checked_sub(1);
+        self.left = left.ok_or_else(|| Error::internal("a look-up is one statement"))?;
+        Ok(())
     }
 
     /// All rows.
@@ -47,11 +61,11 @@ impl<'tx> Tx<'tx> {
         sql: &Sql,
         params: &[Value<'_>],
     ) -> Result<Vec<T>> {
-        tell(sql);
+        self.begin(sql)?;
         match &mut self.engine {
             Engine::Sqlite(conn) => rows(conn, sql, params, usize::MAX),
-            Engine::Postgres(transaction) => {
-                let rows = postgres::query(transaction, sql, params).await?;
+            Engine::Server(session) => {
+                let rows = session.query(sql, params).await?;
                 rows.iter().map(|row| T::from_row(&mut Row::postgres(row))).collect()
             }
         }
@@ -63,11 +77,11 @@ impl<'tx> Tx<'tx> {
         sql: &Sql,
         params: &[Value<'_>],
     ) -> Result<Option<T>> {
-        tell(sql);
+        self.begin(sql)?;
         match &mut self.engine {
             Engine::Sqlite(conn) => Ok(rows(conn, sql, params, 1)?.pop()),
-            Engine::Postgres(transaction) => {
-                let rows = postgres::query(transaction, sql, params).await?;
+            Engine::Server(session) => {
+                let rows = session.query(sql, params).await?;
                 rows.first().map(|row| T::from_row(&mut Row::postgres(row))).transpose()
             }
         }
@@ -82,12 +96,12 @@ impl<'tx> Tx<'tx> {
 
     /// Runs a statement without a result; how many rows it changed.
     pub(crate) async fn exec(&mut self, sql: &Sql, params: &[Value<'_>]) -> Result<usize> {
-        tell(sql);
+        self.begin(sql)?;
         match &mut self.engine {
             Engine::Sqlite(conn) => {
                 Ok(conn.prepare_cached(sql.sqlite)?.execute(params_from_iter(params))?)
             }
-            Engine::Postgres(transaction) => postgres::execute(transaction, sql, params).await,
+            Engine::Server(session) => session.execute(sql, params).await,
         }
     }
 
@@ -95,15 +109,18 @@ impl<'tx> Tx<'tx> {
     pub(super) fn embedded(&self) -> Option<&Connection> {
         match &self.engine {
             Engine::Sqlite(conn) => Some(conn),
-            Engine::Postgres(_) => None,
+            Engine::Server(_) => None,
         }
     }
 }
 
 /// For whoever wants to see what a request asks of the catalog; without what it is asked with.
-fn tell(sql: &Sql) {
-    tracing::trace!(target: "bindery_core::sql", sql = sql.text);
+pub(super) fn tell(sql: &str) {
+    tracing::trace!(target: "bindery_core::sql", sql);
 }
+
+/// What is told of the beginning of a transaction that only reads.
+pub(super) const BEGIN: &str = "begin";
 
 fn rows<T: FromRow>(
     conn: &Connection,
@@ -125,10 +142,9 @@ fn rows<T: FromRow>(
 /// Drives a unit to its end. On SQLite nothing ever waits, so a unit that does is a fault of ours;
 /// so is one that panics, and neither may take the connection with it.
 pub(super) fn drive<T>(
-    conn: &mut Connection,
+    mut tx: Tx<'_>,
     unit: impl FnOnce(&mut Tx<'_>) -> Option<Result<T>>,
 ) -> Result<T> {
-    let mut tx = Tx::sqlite(conn);
     match std::panic::catch_unwind(AssertUnwindSafe(|| unit(&mut tx))) {
         Ok(Some(result)) => result,
         Ok(None) => {

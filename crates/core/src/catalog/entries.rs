@@ -3,47 +3,24 @@
 
 use super::conn::Tx;
 use super::files::{File, file_columns, file_joins};
-use super::folders::{down, folder_columns, folder_joins};
+use super::folders::down;
 use super::row::{FromRow, Row, params};
-use super::sql::{Sql, statements};
+use super::sql::statements;
 use crate::clock::Time;
 use crate::error::Result;
 use crate::id::{FolderId, UserId};
-use crate::node::{Entry, EntryKey, Folder, Kinds};
+use crate::node::{Entry, EntryKey, Kinds};
 
-/// The children of one kind in order; `$more` says where to begin.
-macro_rules! children {
-    ($kind:literal, $more:literal) => {
-        concat!(
-            "select n.id from nodes n where n.parent = $1 and n.kind = ",
-            $kind,
-            " and n.trashed is null ",
-            $more
-        )
-    };
-}
-
-macro_rules! folder_page {
-    ($ids:expr) => {
-        concat!(
-            "select ",
-            folder_columns!(),
-            " from (",
-            $ids,
-            ") k join nodes n on n.id = k.id ",
-            folder_joins!(),
-            " order by n.label_key, n.id"
-        )
-    };
-}
-
-macro_rules! file_page {
-    ($ids:expr) => {
+/// A part of the files directly in folder `$1`; `$begin` says where it begins.
+macro_rules! files_page {
+    ($behind:literal, $limit:literal) => {
         concat!(
             "select ",
             file_columns!(),
-            " from (",
-            $ids,
+            " from (select n.id from nodes n where n.parent = $1 and n.kind = 1 and n.trashed is null ",
+            $behind,
+            " order by n.label_key, n.id ",
+            $limit,
             ") k join nodes n on n.id = k.id ",
             file_joins!(),
             " order by n.label_key, n.id"
@@ -61,12 +38,8 @@ macro_rules! found {
 }
 
 statements! {
-    FOLDERS_AT = folder_page!(children!("0", "order by n.label_key, n.id limit $2 offset $3"));
-    FILES_AT = file_page!(children!("1", "order by n.label_key, n.id limit $2 offset $3"));
-    FOLDERS_BEHIND = folder_page!(children!("0",
-        "and (n.label_key, n.id) > ($3, $4) order by n.label_key, n.id limit $2"));
-    FILES_BEHIND = file_page!(children!("1",
-        "and (n.label_key, n.id) > ($3, $4) order by n.label_key, n.id limit $2"));
+    FILES_AT = files_page!("", "limit $2 offset $3");
+    FILES_BEHIND = files_page!("and (n.label_key, n.id) > ($3, $4)", "limit $2");
     FOUND = found!("n.id, n.kind", "order by n.kind, n.label_key, n.id limit $6 offset $7");
     FOUND_COUNT = found!("count(*)", "");
     RECENT = concat!(down!(), "select n.id from down cross join nodes n \
@@ -84,16 +57,6 @@ pub(crate) enum From<'a> {
     Behind(&'a EntryKey),
 }
 
-/// Folders directly inside a folder.
-pub(crate) async fn folders(
-    tx: &mut Tx<'_>,
-    folder: FolderId,
-    from: &From<'_>,
-    limit: u64,
-) -> Result<Vec<Folder>> {
-    run(tx, (&FOLDERS_AT, &FOLDERS_BEHIND), folder, from, limit).await
-}
-
 /// Files directly inside a folder.
 pub(crate) async fn files(
     tx: &mut Tx<'_>,
@@ -101,20 +64,12 @@ pub(crate) async fn files(
     from: &From<'_>,
     limit: u64,
 ) -> Result<Vec<File>> {
-    run(tx, (&FILES_AT, &FILES_BEHIND), folder, from, limit).await
-}
-
-async fn run<T: FromRow>(
-    tx: &mut Tx<'_>,
-    (at, behind): (&Sql, &Sql),
-    folder: FolderId,
-    from: &From<'_>,
-    limit: u64,
-) -> Result<Vec<T>> {
     let limit = limit.cast_signed();
     match from {
-        From::At(offset) => tx.all(at, params![folder.0, limit, offset.cast_signed()]).await,
-        From::Behind(key) => tx.all(behind, params![folder.0, limit, &key.label_key, key.id]).await,
+        From::At(offset) => tx.all(&FILES_AT, params![folder.0, limit, offset.cast_signed()]).await,
+        From::Behind(key) => {
+            tx.all(&FILES_BEHIND, params![folder.0, limit, &key.label_key, key.id]).await
+        }
     }
 }
 
@@ -129,9 +84,10 @@ pub(crate) struct Hunt<'a> {
     pub(crate) kinds: Kinds,
 }
 
-impl Hunt<'_> {
-    fn kinds(&self) -> (i64, i64) {
-        match self.kinds {
+impl Kinds {
+    /// The least and the greatest of the catalog's numbers.
+    pub(super) fn numbers(self) -> (i64, i64) {
+        match self {
             Kinds::Both => (0, 1),
             Kinds::Folders => (0, 0),
             Kinds::Files => (1, 1),
@@ -146,7 +102,7 @@ pub(crate) async fn found(
     offset: u64,
     limit: u64,
 ) -> Result<Vec<(i64, bool)>> {
-    let (least, most) = hunt.kinds();
+    let (least, most) = hunt.kinds.numbers();
     let (limit, offset) = (limit.cast_signed(), offset.cast_signed());
     let depth = hunt.depth.cast_signed();
     tx.all(&FOUND, params![hunt.folder.0, hunt.pattern, depth, least, most, limit, offset]).await
@@ -154,7 +110,7 @@ pub(crate) async fn found(
 
 /// How much a search finds.
 pub(crate) async fn found_count(tx: &mut Tx<'_>, hunt: &Hunt<'_>) -> Result<u64> {
-    let (least, most) = hunt.kinds();
+    let (least, most) = hunt.kinds.numbers();
     let params = params![hunt.folder.0, hunt.pattern, hunt.depth.cast_signed(), least, most];
     tx.one(&FOUND_COUNT, params).await
 }

@@ -13,45 +13,35 @@ use crate::vault::seal::{ContentId, WRAPPED_KEY_LEN, WrapContext};
 use crate::vault::{ObjectList, Sealed, StoredContent};
 use bytes::Bytes;
 
-/// What every statement that returns files selects from `n`: a file with its current version. A file is
-/// in the trash when its own mark says so or that of its folder, `p`.
+/// What every statement that returns files selects: a file from `n`, with its current version or with
+/// another one in its place from `v`. It is in the trash when its own mark says so or that of its folder,
+/// `p`.
 macro_rules! file_columns {
-    () => {
-        concat!(
-            $crate::catalog::files::node_columns!(),
-            "n.version, ",
-            $crate::catalog::files::content_columns!()
-        )
-    };
-}
-
-/// The same of one version, current or not.
-macro_rules! version_columns {
-    () => {
-        concat!(node_columns!(), "v.number, ", content_columns!())
-    };
-}
-
-macro_rules! node_columns {
     () => {
         "n.id, n.owner, o.email, n.name, n.path, n.type_id, n.uploaded, \
          coalesce(n.trashed, p.trashed), n.hex, n.label, n.parent, n.created, n.created_by, \
-         p.parent is null, "
-    };
-}
-
-macro_rules! content_columns {
-    () => {
-        "v.modified, v.created_by, v.size, v.md5, v.plain, v.content, v.master_key, v.wrapped_key, \
-         c.objects, c.sha512"
+         p.parent is null, v.number, v.modified, v.created_by, v.size, v.md5, v.plain, v.content, \
+         v.master_key, v.wrapped_key, c.objects, c.sha512"
     };
 }
 
 macro_rules! file_joins {
     () => {
-        "join users o on o.id = n.owner join nodes p on p.id = n.parent \
-         join versions v on v.file = n.id and v.number = n.version \
-         join contents c on c.id = v.content"
+        file_joins!("", "n.version")
+    };
+    ($left:literal, $number:literal) => {
+        concat!(
+            $left,
+            "join users o on o.id = n.owner ",
+            $left,
+            "join nodes p on p.id = n.parent ",
+            $left,
+            "join versions v on v.file = n.id and v.number = ",
+            $number,
+            " ",
+            $left,
+            "join contents c on c.id = v.content"
+        )
     };
 }
 
@@ -60,7 +50,7 @@ statements! {
         " where n.id = $1 and n.kind = 1");
     FILE_BY_HEX = concat!("select ", file_columns!(), " from nodes n ", file_joins!(),
         " where n.hex = $1 and n.kind = 1");
-    VERSION = concat!("select ", version_columns!(), " from nodes n \
+    VERSION = concat!("select ", file_columns!(), " from nodes n \
         join users o on o.id = n.owner join nodes p on p.id = n.parent \
         join versions v on v.file = n.id join contents c on c.id = v.content \
         where n.id = $1 and v.number = $2");
@@ -90,11 +80,11 @@ statements! {
     VERSIONS_DELETE = "delete from versions where file = $1";
     DELETE = "delete from nodes where id = $1";
     TOTALS = "select count(*), cast(coalesce(sum(size), 0) as bigint) from versions";
-    NEXT_VERSION = concat!("select ", version_columns!(), " from versions v \
+    NEXT_VERSION = concat!("select ", file_columns!(), " from versions v \
         join nodes n on n.id = v.file join users o on o.id = n.owner \
         join nodes p on p.id = n.parent join contents c on c.id = v.content \
         where (v.file, v.number) > ($1, $2) order by v.file, v.number limit 1");
-    WITHOUT_SHA512 = concat!("select ", version_columns!(), " from contents c \
+    WITHOUT_SHA512 = concat!("select ", file_columns!(), " from contents c \
         join versions v on v.content = c.id join nodes n on n.id = v.file \
         join users o on o.id = n.owner join nodes p on p.id = n.parent \
         where c.sha512 is null and v.file > $1 order by v.file, v.number limit 1");
@@ -154,6 +144,17 @@ impl File {
     pub(crate) fn wrap_context(&self) -> Result<Vec<u8>> {
         wrap_context(self.id, self.version, (self.content, self.size), &self.md5, &self.objects)
     }
+
+    /// Where the sealed bytes are, which are those that were found inline if they are not in objects.
+    pub(crate) fn stored(&self, inline: Option<Vec<u8>>) -> Result<StoredContent> {
+        let sealed = if self.objects.0.is_empty() {
+            let missing = || Error::Damaged { why: "its inline content is missing".into() };
+            Sealed::Inline(Bytes::from(inline.ok_or_else(missing)?))
+        } else {
+            Sealed::Objects(self.objects.clone())
+        };
+        Ok(StoredContent { id: self.content, size: self.size, sealed })
+    }
 }
 
 /// What a version's wrapped key is bound to.
@@ -204,6 +205,29 @@ impl FromRow for File {
     }
 }
 
+/// A file, and one of those that it is shared with.
+pub(super) struct FileAndReader(File, Option<String>);
+
+impl FromRow for FileAndReader {
+    fn from_row(row: &mut Row<'_>) -> Result<Self> {
+        Ok(FileAndReader(File::from_row(row)?, row.take()?))
+    }
+}
+
+/// Files, each with all that it is shared with.
+pub(super) fn gather(rows: impl IntoIterator<Item = FileAndReader>) -> Vec<File> {
+    let mut files: Vec<File> = Vec::new();
+    for FileAndReader(file, reader) in rows {
+        if files.last().is_none_or(|last| last.id != file.id) {
+            files.push(file);
+        }
+        if let Some(last) = files.last_mut() {
+            last.shared_with.extend(reader);
+        }
+    }
+    files
+}
+
 /// One version's row.
 struct VersionRow(u64, u64, [u8; 16], Stamp, Time);
 
@@ -249,14 +273,11 @@ pub(crate) async fn load_shares(tx: &mut Tx<'_>, file: &mut File) -> Result<()> 
 
 /// Where the sealed bytes of a file's current version are.
 pub(crate) async fn stored(tx: &mut Tx<'_>, file: &File) -> Result<StoredContent> {
-    let sealed = if file.objects.0.is_empty() {
-        let sealed: Option<Vec<u8>> = tx.opt(&INLINE, params![&file.content.0]).await?;
-        let missing = || Error::Damaged { why: "its inline content is missing".into() };
-        Sealed::Inline(Bytes::from(sealed.ok_or_else(missing)?))
-    } else {
-        Sealed::Objects(file.objects.clone())
+    let inline = match file.objects.0.is_empty() {
+        true => tx.opt(&INLINE, params![&file.content.0]).await?,
+        false => None,
     };
-    Ok(StoredContent { id: file.content, size: file.size, sealed })
+    file.stored(inline)
 }
 
 /// A file to be made in a folder.
@@ -459,4 +480,4 @@ pub(crate) async fn purge(tx: &mut Tx<'_>, file: FileId) -> Result<Vec<ContentId
     Ok(contents.into_iter().map(ContentId).collect())
 }
 
-pub(crate) use {content_columns, file_columns, file_joins, node_columns};
+pub(crate) use {file_columns, file_joins};

@@ -23,9 +23,15 @@ macro_rules! folder_columns {
 
 macro_rules! folder_joins {
     () => {
-        "join folders f on f.id = n.id left join nodes p on p.id = n.parent"
+        folder_joins!("")
+    };
+    ($left:literal) => {
+        concat!($left, "join folders f on f.id = n.id left join nodes p on p.id = n.parent")
     };
 }
+
+/// How many these are.
+pub(super) const COLUMNS: usize = 14;
 
 // `cross join` tells the embedded engine, which knows no statistics, to walk first and look up then.
 

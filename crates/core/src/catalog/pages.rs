@@ -1,60 +1,73 @@
 //! Pages of files. A page is found by the key of its neighbour (value, id) on an index, or by
 //! counting from the nearer end; never by counting all. Only a search looks at every name.
 
+use super::asked::{SIGNED_IN, credentials, me};
 use super::conn::Tx;
-use super::files::{File, file_columns, file_joins};
-use super::row::{FromRow, Row, Value, params};
-use super::sql::{Sql, sql, statements};
+use super::files::{File, FileAndReader, file_columns, file_joins, gather};
+use super::row::{FromRow, Row, Value};
+use super::sql::{Sql, sql};
+use crate::access::Caller;
 use crate::clock::Time;
 use crate::error::{Error, Result};
-use crate::id::{FileId, UserId};
+use crate::id::FileId;
 
-/// Live files that `$1` owns. The order of an index holds only if its rows come first, and then each
-/// one's folder, which says whether a file lies in a tree that is in the trash.
+/// Live files that the one who asks owns. The order of an index holds only if its rows come first, and then
+/// each one's folder, which says whether a file lies in a tree that is in the trash.
 macro_rules! owned {
-    ($now:literal, $more:expr) => {
+    ($more:expr) => {
         concat!(
-            "nodes n cross join nodes p where p.id = n.parent and n.owner = $1 and n.kind = 1 \
-             and n.trashed is null and p.trashed is null ",
+            "nodes n cross join nodes p where p.id = n.parent and n.owner = (",
+            me!(),
+            ") and n.kind = 1 and n.trashed is null and p.trashed is null ",
             $more
         )
     };
 }
 
-/// Live files that others share with `$1`, by themselves or by a folder above them.
+/// Live files that others share with the one who asks, by themselves or by a folder above them.
 macro_rules! shared {
-    ($now:literal, $more:expr) => {
+    ($more:expr) => {
         concat!(
             "nodes n join nodes p on p.id = n.parent where n.id in (\
-             with recursive down (id) as (\
-             select s.node from shares s where s.user_id = $1 and (s.expires is null or s.expires > ",
-            $now,
-            ") union select c.id from down cross join nodes c where c.parent = down.id and c.kind = 0 \
-             and c.trashed is null) \
+             with recursive down (id) as (select s.node from shares s where s.user_id = (",
+            me!(),
+            ") and (s.expires is null or s.expires > $4) union select c.id from down cross join nodes c \
+             where c.parent = down.id and c.kind = 0 and c.trashed is null) \
              select id from down union all select c.id from down cross join nodes c \
              where c.parent = down.id and c.kind = 1) \
-             and n.owner <> $1 and n.kind = 1 and n.trashed is null and p.trashed is null ",
+             and n.owner <> (",
+            me!(),
+            ") and n.kind = 1 and n.trashed is null and p.trashed is null ",
             $more
         )
     };
 }
 
-statements! {
-    SEARCH_COUNT = concat!("select count(*) from ", owned!("", "and n.name_key like $2 escape '!'"));
-    SHARED_COUNT = concat!("select count(*) from ",
-        shared!("$3", "and n.name_key like $2 escape '!'"));
+/// How many files such a list holds in all: what is kept is read, the rest must be counted.
+macro_rules! count {
+    (owned, "") => {
+        concat!("select t.files from trees t where t.owner = (", me!(), ")")
+    };
+    ($set:ident, $search:literal) => {
+        concat!("select count(*) from ", $set!($search))
+    };
 }
 
-/// One page: the ids are found first, and only for them the rest.
+/// One page: who asks, the count, and the files with their readers. The ids are found first, and only for
+/// them the rest.
 macro_rules! page {
-    ($source:expr, $column:literal, $way:literal, $limit:literal) => {
+    ($set:ident, $search:literal, $behind:expr, $column:literal, $way:literal, $limit:literal) => {
         sql!(concat!(
-            "select ",
+            "select (",
+            me!(),
+            "), (",
+            count!($set, $search),
+            "), k.id is not null, ",
             file_columns!(),
-            ", u.email, k.key from (select n.id, n.",
+            ", u.email from (select 1 as one) one left join (select n.id, n.",
             $column,
             " as key from ",
-            $source,
+            $set!(concat!($search, $behind)),
             " order by n.",
             $column,
             " ",
@@ -63,8 +76,8 @@ macro_rules! page {
             $way,
             " ",
             $limit,
-            ") k join nodes n on n.id = k.id ",
-            file_joins!(),
+            ") k on 0 = 0 left join nodes n on n.id = k.id ",
+            file_joins!("left ", "n.version"),
             " left join shares s on s.node = n.id left join users u on u.id = s.user_id \
              order by k.key ",
             $way,
@@ -86,33 +99,30 @@ struct Statements {
 macro_rules! ordered {
     ($set:ident, $column:literal, $way:literal, $behind:literal) => {
         Statements {
-            at: page!($set!("$4", ""), $column, $way, "limit $2 offset $3"),
+            at: page!($set, "", "", $column, $way, "limit $5 offset $6"),
             behind: page!(
-                $set!("$5", concat!("and (n.", $column, ", n.id) ", $behind, " ($3, $4)")),
+                $set,
+                "",
+                concat!("and (n.", $column, ", n.id) ", $behind, " ($6, $7)"),
                 $column,
                 $way,
-                "limit $2"
+                "limit $5"
             ),
             search_at: page!(
-                $set!("$5", "and n.name_key like $4 escape '!'"),
+                $set,
+                "and n.name_key like $7 escape '!' ",
+                "",
                 $column,
                 $way,
-                "limit $2 offset $3"
+                "limit $5 offset $6"
             ),
             search_behind: page!(
-                $set!(
-                    "$6",
-                    concat!(
-                        "and (n.",
-                        $column,
-                        ", n.id) ",
-                        $behind,
-                        " ($3, $4) and n.name_key like $5 escape '!'"
-                    )
-                ),
+                $set,
+                "and n.name_key like $8 escape '!' ",
+                concat!("and (n.", $column, ", n.id) ", $behind, " ($6, $7)"),
                 $column,
                 $way,
-                "limit $2"
+                "limit $5"
             ),
         }
     };
@@ -188,15 +198,22 @@ pub(crate) enum Start {
 }
 
 /// A run of files in one order.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Run<'a> {
-    pub(crate) user: UserId,
+    pub(crate) caller: &'a Caller,
     pub(crate) now: Time,
     pub(crate) set: FileSet,
     pub(crate) by: OrderBy,
     pub(crate) descending: bool,
     /// A pattern for `like`, made by [`pattern`].
     pub(crate) pattern: Option<&'a str>,
+}
+
+impl Run<'_> {
+    /// Whether the index has the order and the count is kept: then there is a nearer end.
+    pub(crate) fn is_indexed(&self) -> bool {
+        self.set == FileSet::Owned && self.pattern.is_none()
+    }
 }
 
 /// No folded name is so long; the engine refuses patterns of more than 50 000 bytes.
@@ -215,41 +232,51 @@ pub(crate) fn pattern(folded: &str) -> String {
     pattern
 }
 
-/// How many files a set holds that is not counted as it changes.
-pub(crate) async fn count(tx: &mut Tx<'_>, run: &Run<'_>) -> Result<u64> {
-    let pattern = run.pattern.unwrap_or("%");
-    match run.set {
-        FileSet::Owned => tx.one(&SEARCH_COUNT, params![run.user.0, pattern]).await,
-        FileSet::Shared => tx.one(&SHARED_COUNT, params![run.user.0, pattern, run.now]).await,
-    }
-}
-
-/// Up to `limit` files.
+/// Up to `limit` files, and how many the whole list holds. `None`: the credentials are not good.
 pub(crate) async fn page(
     tx: &mut Tx<'_>,
     run: &Run<'_>,
     start: &Start,
     limit: u64,
-) -> Result<Vec<File>> {
+) -> Result<Option<(u64, Vec<File>)>> {
     let orders = if run.set == FileSet::Owned { &OWNED } else { &SHARED };
     let statements = &orders[run.by as usize][usize::from(run.descending)];
-    let mut params = vec![Value::Int(run.user.0), Value::Int(limit.cast_signed())];
     let statement = match (start, run.pattern) {
         (Start::At(_), None) => &statements.at,
         (Start::At(_), Some(_)) => &statements.search_at,
         (Start::Behind(_), None) => &statements.behind,
         (Start::Behind(_), Some(_)) => &statements.search_behind,
     };
+    let mut params = credentials(run.caller, run.now)[..SIGNED_IN].to_vec();
+    params.push(Value::Int(limit.cast_signed()));
     match start {
-        Start::At(offset) => params.push(Value::Int(offset.cast_signed())),
+        Start::At(offset) => {
+            params.push(Value::Int(i64::try_from(*offset).unwrap_or(i64::MAX)));
+        }
         Start::Behind(key) => params.extend([key.value.value(), Value::Int(key.id.0)]),
     }
     params.extend(run.pattern.map(Value::Text));
-    if run.set == FileSet::Shared {
-        params.push(run.now.into());
+    let rows: Vec<Shown> = tx.all(statement, &params).await?;
+    let Some(Shown { user: Some(_), count, .. }) = rows.first() else {
+        return Ok(None);
+    };
+    let count = count.unwrap_or(0);
+    Ok(Some((count, gather(rows.into_iter().filter_map(|row| row.file)))))
+}
+
+/// A row of a page.
+struct Shown {
+    user: Option<i64>,
+    count: Option<u64>,
+    file: Option<FileAndReader>,
+}
+
+impl FromRow for Shown {
+    fn from_row(row: &mut Row<'_>) -> Result<Self> {
+        let (user, count) = (row.take()?, row.take()?);
+        let file = if row.take()? { Some(FileAndReader::from_row(row)?) } else { None };
+        Ok(Shown { user, count, file })
     }
-    let rows: Vec<FileAndReader> = tx.all(statement, &params).await?;
-    Ok(gather(rows))
 }
 
 /// The place of a file in an order.
@@ -260,28 +287,6 @@ pub(crate) fn key(file: &File, by: OrderBy) -> Key {
         OrderBy::Size => KeyValue::Number(file.size.cast_signed()),
     };
     Key { value, id: file.id }
-}
-
-/// A file, and one of those that it is shared with.
-struct FileAndReader(File, Option<String>);
-
-impl FromRow for FileAndReader {
-    fn from_row(row: &mut Row<'_>) -> Result<Self> {
-        Ok(FileAndReader(File::from_row(row)?, row.take()?))
-    }
-}
-
-fn gather(rows: Vec<FileAndReader>) -> Vec<File> {
-    let mut files: Vec<File> = Vec::new();
-    for FileAndReader(file, reader) in rows {
-        if files.last().is_none_or(|last| last.id != file.id) {
-            files.push(file);
-        }
-        if let Some(last) = files.last_mut() {
-            last.shared_with.extend(reader);
-        }
-    }
-    files
 }
 
 /// Whether a key can be of this order: it comes back from a client.

@@ -14,7 +14,7 @@ pub(super) use open::open;
 pub(super) use pool::Pool;
 pub(super) use write::serve;
 
-use super::conn::{Tx, Unit};
+use super::conn::{self, Tx, Unit};
 use super::row::Value;
 use super::sql::Sql;
 use crate::clock::Time;
@@ -25,7 +25,16 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{IsolationLevel, Row};
 
-pub(super) use deadpool_postgres::Transaction;
+use deadpool_postgres::{Client, Transaction};
+
+/// Runs a unit of one statement that only reads.
+pub(super) async fn look_up<I, T, F>(pool: &Pool, input: &I, unit: F) -> Result<T>
+where
+    F: for<'a, 'tx> Fn(&'a mut Tx<'tx>, &'a I) -> Unit<'a, T>,
+{
+    let client = pool.get().await?;
+    unit(&mut Tx::on_server(Session::Connection(&client)).look_up(), input).await
+}
 
 /// Runs a unit that only reads, on one snapshot.
 pub(super) async fn read<I, T, F>(pool: &Pool, input: &I, unit: F) -> Result<T>
@@ -33,13 +42,14 @@ where
     F: for<'a, 'tx> Fn(&'a mut Tx<'tx>, &'a I) -> Unit<'a, T>,
 {
     let mut client = pool.get().await?;
+    conn::tell(conn::BEGIN);
     let transaction = client
         .build_transaction()
         .isolation_level(IsolationLevel::RepeatableRead)
         .read_only(true)
         .start()
         .await?;
-    let result = unit(&mut Tx::postgres(&transaction), input).await;
+    let result = unit(&mut Tx::on_server(Session::Transaction(&transaction)), input).await;
     // Nothing was written: whether this arrives changes nothing.
     let _ended = transaction.rollback().await;
     result
@@ -51,23 +61,38 @@ pub(super) async fn now(pool: &Pool) -> Result<Time> {
     Ok(Time(pool.get().await?.query_one(NOW, &[]).await?.try_get(0)?))
 }
 
-pub(super) async fn query(
-    transaction: &Transaction<'_>,
-    sql: &Sql,
-    params: &[Value<'_>],
-) -> Result<Vec<Row>> {
-    let statement = transaction.prepare_cached(sql.text).await?;
-    Ok(transaction.query(&statement, &parameters(params)).await?)
+/// What statements are run on.
+#[derive(Clone, Copy)]
+pub(super) enum Session<'a> {
+    Transaction(&'a Transaction<'a>),
+    /// Each statement is a transaction of its own.
+    Connection(&'a Client),
 }
 
-pub(super) async fn execute(
-    transaction: &Transaction<'_>,
-    sql: &Sql,
-    params: &[Value<'_>],
-) -> Result<usize> {
-    let statement = transaction.prepare_cached(sql.text).await?;
-    let changed = transaction.execute(&statement, &parameters(params)).await?;
-    usize::try_from(changed).map_err(Error::internal)
+impl Session<'_> {
+    pub(super) async fn query(self, sql: &Sql, params: &[Value<'_>]) -> Result<Vec<Row>> {
+        Ok(match self {
+            Session::Transaction(transaction) => {
+                let statement = transaction.prepare_cached(sql.text).await?;
+                transaction.query(&statement, &parameters(params)).await?
+            }
+            Session::Connection(client) => {
+                let statement = client.prepare_cached(sql.text).await?;
+                client.query(&statement, &parameters(params)).await?
+            }
+        })
+    }
+
+    pub(super) async fn execute(self, sql: &Sql, params: &[Value<'_>]) -> Result<usize> {
+        let changed = match self {
+            Session::Transaction(transaction) => {
+                let statement = transaction.prepare_cached(sql.text).await?;
+                transaction.execute(&statement, &parameters(params)).await?
+            }
+            Session::Connection(_) => return Err(Error::internal("a look-up does not write")),
+        };
+        usize::try_from(changed).map_err(Error::internal)
+    }
 }
 
 fn parameters<'a>(params: &'a [Value<'_>]) -> Vec<&'a (dyn ToSql + Sync)> {
@@ -116,12 +141,16 @@ pub(super) fn value(row: &Row, column: usize) -> Result<Option<Value<'_>>> {
     }))
 }
 
+/// Classes of what a server says that does not let this user in, or has no such database.
+const REFUSED: [&str; 2] = ["28", "3D"];
+
 impl From<tokio_postgres::Error> for Error {
     fn from(error: tokio_postgres::Error) -> Self {
         // Without an answer of the server's, it is the connection that failed.
-        let Some(code) = error.code() else {
+        let Some(error) = error.as_db_error().cloned() else {
             return Error::Unavailable(error.into());
         };
+        let code = error.code();
         let temporary = [
             SqlState::ADMIN_SHUTDOWN,
             SqlState::CRASH_SHUTDOWN,
@@ -136,6 +165,8 @@ impl From<tokio_postgres::Error> for Error {
             Error::invalid("text", "A text cannot hold a NUL character.")
         } else if *code == SqlState::DISK_FULL {
             Error::StorageFull
+        } else if REFUSED.iter().any(|class| code.code().starts_with(class)) {
+            Error::Refused(format!("the database refuses to be used: {error}"))
         } else if temporary.contains(code) || code.code().starts_with("08") {
             Error::Unavailable(error.into())
         } else {

@@ -11,6 +11,18 @@ use tokio::sync::Semaphore;
 
 const CONNECTIONS: usize = 4;
 
+/// How much a unit does.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Extent {
+    /// One statement, which is a snapshot by itself.
+    Statement,
+    /// A few look-ups.
+    Few,
+    /// It looks at many rows. The runtime is told, so that it lets others run elsewhere; that costs more
+    /// than a look-up.
+    Many,
+}
+
 #[derive(Debug)]
 pub(super) struct Readers {
     path: PathBuf,
@@ -24,16 +36,20 @@ impl Readers {
         Readers { path, idle: Mutex::default(), places: Semaphore::new(CONNECTIONS) }
     }
 
-    /// Runs a unit on this thread. Of a `long` one the runtime is told, so that it lets others run
-    /// elsewhere; that costs more than a point query.
-    pub(super) async fn run<I, T, F>(&self, long: bool, input: &I, unit: F) -> Result<T>
+    /// Runs a unit on this thread.
+    pub(super) async fn run<I, T, F>(&self, extent: Extent, input: &I, unit: F) -> Result<T>
     where
         F: for<'a, 'tx> Fn(&'a mut Tx<'tx>, &'a I) -> Unit<'a, T>,
     {
         let _place = self.places.acquire().await.map_err(Error::internal)?;
         let mut conn = self.idle().pop().map_or_else(|| conn::open_reader(&self.path), Ok)?;
-        let mut work = || snapshot(&mut conn, |tx| conn::ready(unit(tx, input)));
-        let result = if long { busy(work) } else { work() };
+        let result = match extent {
+            Extent::Statement => {
+                conn::drive(Tx::sqlite(&mut conn).look_up(), |tx| conn::ready(unit(tx, input)))
+            }
+            Extent::Few => snapshot(&mut conn, |tx| conn::ready(unit(tx, input))),
+            Extent::Many => busy(|| snapshot(&mut conn, |tx| conn::ready(unit(tx, input)))),
+        };
         if conn.is_autocommit() {
             self.idle().push(conn);
         }
@@ -50,8 +66,9 @@ fn snapshot<T>(
     conn: &mut Connection,
     unit: impl FnOnce(&mut Tx<'_>) -> Option<Result<T>>,
 ) -> Result<T> {
+    conn::tell(conn::BEGIN);
     conn.prepare_cached("begin deferred")?.execute([])?;
-    let result = conn::drive(conn, unit);
+    let result = conn::drive(Tx::sqlite(conn), unit);
     conn.prepare_cached("commit")?.execute([])?;
     result
 }

@@ -141,6 +141,11 @@ impl<'r> Row<'r> {
         value.and_then(T::read).ok_or_else(unexpected)
     }
 
+    /// Leaves out some columns.
+    pub(crate) fn skip(&mut self, columns: usize) {
+        self.next += columns;
+    }
+
     fn columns(&self) -> usize {
         match &self.source {
             Source::Sqlite(row) => row.as_ref().column_count(),

@@ -38,8 +38,6 @@ statements! {
     SHARES_WITH = concat!(share_columns!(), "where s.user_id = $1 order by s.id");
     SHARES_PUBLIC = concat!(share_columns!(), "where s.kind = 2 order by s.node, s.id");
     SHARES_ALL = concat!(share_columns!(), "where s.id > $1 order by s.id limit $2");
-    SHARE_LINK = "select node from shares \
-        where link_hash = $1 and (expires is null or expires > $2)";
     SHARE_VIA = concat!(up!(), "select s.id from up cross join shares s \
         where s.node = up.id and (s.user_id = $2 or s.kind = 2) and (s.expires is null or s.expires > $3) \
         and (s.sharing & $5) = $5 and s.role >= $4 \
@@ -133,11 +131,6 @@ pub(crate) async fn sharing(
 pub(crate) async fn readers(tx: &mut Tx<'_>, node: i64) -> Result<Vec<String>> {
     let rows: Vec<(String, String)> = tx.all(&READERS, params![node]).await?;
     Ok(rows.into_iter().map(|(email, _)| email).collect())
-}
-
-/// The node of a link that is good now.
-pub(crate) async fn by_link(tx: &mut Tx<'_>, hash: &[u8; 32], now: Time) -> Result<Option<i64>> {
-    tx.opt(&SHARE_LINK, params![hash, now]).await
 }
 
 pub(crate) async fn find(tx: &mut Tx<'_>, id: ShareId) -> Result<Option<Share>> {

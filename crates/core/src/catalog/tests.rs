@@ -8,7 +8,8 @@ mod writer;
 use super::conn::Tx;
 use super::sql::Sql;
 use super::{
-    Catalog, answered, contents, copy, entries, files, folders, meta, pages, shares, trash, users,
+    Catalog, answered, asked, contents, copy, entries, files, folders, meta, pages, shares, trash,
+    users,
 };
 use crate::clock::{Clock, Time};
 use tempfile::TempDir;
@@ -17,13 +18,13 @@ use tempfile::TempDir;
 fn statements() -> Vec<(String, Sql)> {
     let modules = [
         answered::ALL,
+        asked::ALL,
         contents::ALL,
         copy::ALL,
         entries::ALL,
         files::ALL,
         folders::ALL,
         meta::ALL,
-        pages::ALL,
         shares::ALL,
         trash::ALL,
         users::ALL,

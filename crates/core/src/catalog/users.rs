@@ -13,26 +13,24 @@ use crate::node::Stamp;
 /// What a user's root folder is called.
 const ROOT_NAME: &str = "My Files";
 
+/// What every statement that returns users selects from `u`.
+macro_rules! user_columns {
+    () => {
+        "u.id, u.login, u.email, u.name, u.admin, u.disabled, u.created"
+    };
+}
+
 statements! {
-    USER_BY_TOKEN = "select u.id, u.login, u.email, u.name, u.admin, u.disabled, u.created \
-        from tokens t join users u on u.id = t.user_id \
-        where t.hash = $1 and (t.expires is null or t.expires > $2) and u.disabled = 0";
-    USER_BY_PASSWORD = "select u.id, u.login, u.email, u.name, u.admin, u.disabled, u.created \
-        from users u where u.id = $1 and u.password = $2 and u.disabled = 0";
-    USER_BY_ID = "select u.id, u.login, u.email, u.name, u.admin, u.disabled, u.created \
-        from users u where u.id = $1";
-    USERS_LIKE = "select u.id, u.login, u.email, u.name, u.admin, u.disabled, u.created \
-        from users u where u.disabled = 0 and (u.login_key like $1 escape '!' \
+    USER_BY_ID = concat!("select ", user_columns!(), " from users u where u.id = $1");
+    USERS_LIKE = concat!("select ", user_columns!(), " from users u where u.disabled = 0 and (u.login_key like $1 escape '!' \
         or u.email_key like $1 escape '!' or lower(u.name) like $1 escape '!') \
-        order by u.login_key limit $2";
+        order by u.login_key limit $2");
     PASSWORD_OF = "select id, password from users \
         where (login_key = $1 or email_key = $1) and disabled = 0";
     HOME = "select root from trees where owner = $1";
-    USER_BY_LOGIN = "select u.id, u.login, u.email, u.name, u.admin, u.disabled, u.created \
-        from users u where u.login_key = $1";
+    USER_BY_LOGIN = concat!("select ", user_columns!(), " from users u where u.login_key = $1");
     USER_ID_BY_EMAIL = "select id from users where email_key = $1";
-    USERS = "select u.id, u.login, u.email, u.name, u.admin, u.disabled, u.created \
-        from users u order by u.login_key";
+    USERS = concat!("select ", user_columns!(), " from users u order by u.login_key");
     USER_COUNT = "select count(*) from (select id from users limit 1) one";
     USER_INSERT = "insert into users \
         (login, login_key, email, email_key, name, password, admin, created) \
@@ -41,7 +39,6 @@ statements! {
     USER_SET_QUOTA = "update users set quota = $2 where id = $1";
     USER_SET_DISABLED = "update users set disabled = $2 where id = $1";
     TREE_INSERT = "insert into trees (owner, root, clock) values ($1, $2, $3)";
-    TREE_OF = "select files, bytes from trees where owner = $1";
     USAGE = "select t.root, t.files, t.bytes, u.quota from trees t join users u on u.id = t.owner \
         where t.owner = $1";
     TREE_CHANGE = "update trees set files = files + $2, bytes = bytes + $3, change = change + 1, \
@@ -148,19 +145,6 @@ pub(crate) struct UserRow {
     pub(crate) admin: bool,
 }
 
-pub(crate) async fn by_token(tx: &mut Tx<'_>, hash: &[u8; 32], now: Time) -> Result<Option<User>> {
-    tx.opt(&USER_BY_TOKEN, params![hash, now]).await
-}
-
-/// The user whose password has this very hash, unless disabled.
-pub(crate) async fn by_verified_password(
-    tx: &mut Tx<'_>,
-    user: UserId,
-    hash: &str,
-) -> Result<Option<User>> {
-    tx.opt(&USER_BY_PASSWORD, params![user.0, hash]).await
-}
-
 /// Who has a folded login or e-mail and may sign in, and the hash of the password.
 pub(crate) async fn password_of(
     tx: &mut Tx<'_>,
@@ -245,11 +229,6 @@ pub(crate) async fn usage(tx: &mut Tx<'_>, owner: UserId) -> Result<Usage> {
     tx.one(&USAGE, params![owner.0]).await
 }
 
-/// How many live files a user owns, and their bytes.
-pub(crate) async fn totals(tx: &mut Tx<'_>, owner: UserId) -> Result<(u64, u64)> {
-    tx.one(&TREE_OF, params![owner.0]).await
-}
-
 /// The first statement of every unit that changes an owner's tree: it puts such units in order,
 /// keeps the totals, and gives the time of the change, which never goes back within a tree. What
 /// makes the tree larger than its owner's quota is refused; what makes it no larger never is.
@@ -293,3 +272,5 @@ pub(crate) async fn delete_token(tx: &mut Tx<'_>, token: TokenId) -> Result<bool
 pub(crate) async fn token_used(tx: &mut Tx<'_>, hash: &[u8; 32], at: Time) -> Result<()> {
     tx.exec(&TOKEN_USED, params![hash, at]).await.map(drop)
 }
+
+pub(super) use user_columns;

@@ -108,7 +108,7 @@ where
     F: for<'a, 'tx> Fn(&'a mut Tx<'tx>, &'a I) -> Unit<'a, T> + Send,
 {
     fn run(&mut self, conn: &mut Connection) -> bool {
-        let result = conn::drive(conn, |tx| conn::ready((self.unit)(tx, &self.input)));
+        let result = conn::drive(Tx::sqlite(conn), |tx| conn::ready((self.unit)(tx, &self.input)));
         self.result.insert(result).is_ok()
     }
 

@@ -1,19 +1,17 @@
 //! Looking at files: one, or a page of many.
 
 use super::Drive;
-use crate::access::{Caller, Right, grant, identify};
+use crate::access::{Caller, grant_with_readers, identify};
 use crate::catalog::conn::Tx;
-use crate::catalog::files::{self, File};
+use crate::catalog::files::File;
 use crate::catalog::pages::{self, FileSet, Key, OrderBy, Run, Start, check_key};
-use crate::catalog::users;
 use crate::clock::Time;
 use crate::error::{Error, Result};
-use crate::id::UserId;
 use crate::name::fold;
 use crate::node::{FileRef, Seen};
 
 /// Files on a page from which on it takes long enough to let others run elsewhere.
-const LONG_PAGE: u64 = 500;
+pub(super) const LONG_PAGE: u64 = 500;
 
 /// Which page a caller asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,11 +79,9 @@ impl Drive {
         let input = (caller.clone(), now, file.into());
         let file = self
             .catalog()
-            .read(&input, |tx, (caller, now, file)| {
+            .look_up(&input, |tx, (caller, now, file)| {
                 Box::pin(async move {
-                    let mut file = grant(tx, caller, *now, *file, Right::Read).await?.into_seen();
-                    files::load_shares(tx, &mut file.node).await?;
-                    Ok(file)
+                    Ok(grant_with_readers(tx, caller, *now, *file).await?.into_seen())
                 })
             })
             .await?;
@@ -98,10 +94,13 @@ impl Drive {
         let now = self.now();
         let long = list.search.is_some() || list.size > LONG_PAGE;
         let input = (caller.clone(), now, list);
+        let catalog = self.catalog();
         let page = if long {
-            self.catalog().scan(&input, |tx, input| Box::pin(page(tx, input))).await?
+            catalog.scan(&input, |tx, input| Box::pin(page(tx, input))).await?
+        } else if input.2.is_one_look_up() {
+            catalog.look_up(&input, |tx, input| Box::pin(page(tx, input))).await?
         } else {
-            self.catalog().read(&input, |tx, input| Box::pin(page(tx, input))).await?
+            catalog.read(&input, |tx, input| Box::pin(page(tx, input))).await?
         };
         self.note_use(caller, now);
         Ok(page)
@@ -110,35 +109,51 @@ impl Drive {
 
 async fn page(tx: &mut Tx<'_>, input: &(Caller, Time, List)) -> Result<ListPage> {
     let (caller, now, list) = input;
-    let user = identify(tx, caller, *now).await?.id;
     let pattern = list.search.as_deref().map(|text| pages::pattern(&fold(text)));
     let run = Run {
-        user,
+        caller,
         now: *now,
         set: list.set,
         by: list.by,
         descending: list.descending,
         pattern: pattern.as_deref(),
     };
-    let count = count(tx, user, &run).await?;
-    let last = count.div_ceil(list.size).max(1);
-    let number = match list.page {
-        PageNumber::Last => last,
-        PageNumber::Number(number) => number,
-    };
-    match &list.beside {
-        Some(beside) => page_beside(tx, &run, list, (count, number), beside).await,
-        None if number == 0 || number > last => Err(Error::NoSuchPage),
-        None => page_counted(tx, &run, list, (count, number)).await,
+    match (&list.beside, list.page) {
+        (Some(beside), _) => page_beside(tx, &run, list, beside).await,
+        (None, PageNumber::Number(number)) if number <= 1 || !run.is_indexed() => {
+            page_forward(tx, &run, list, number).await
+        }
+        (None, _) => page_counted(tx, &run, list).await,
     }
 }
 
-/// What is kept is read; what a search finds must be counted.
-async fn count(tx: &mut Tx<'_>, user: UserId, run: &Run<'_>) -> Result<u64> {
-    match (run.set, run.pattern) {
-        (FileSet::Owned, None) => Ok(users::totals(tx, user).await?.0),
-        _ => pages::count(tx, run).await,
+impl List {
+    /// Whether the page is found without knowing the count.
+    fn is_one_look_up(&self) -> bool {
+        self.beside.is_some() || self.page == PageNumber::Number(1)
     }
+
+    /// The number of the last page.
+    fn last(&self, count: u64) -> u64 {
+        count.div_ceil(self.size).max(1)
+    }
+
+    /// The number of the page, of a list of so many files.
+    fn number(&self, count: u64) -> u64 {
+        match self.page {
+            PageNumber::Last => self.last(count),
+            PageNumber::Number(number) => number,
+        }
+    }
+}
+
+async fn shown(
+    tx: &mut Tx<'_>,
+    run: &Run<'_>,
+    start: Start,
+    limit: u64,
+) -> Result<(u64, Vec<File>)> {
+    pages::page(tx, run, &start, limit).await?.ok_or(Error::Unauthenticated)
 }
 
 /// A page whose neighbour's key is known: one look-up, wherever it lies.
@@ -146,40 +161,58 @@ async fn page_beside(
     tx: &mut Tx<'_>,
     run: &Run<'_>,
     list: &List,
-    (count, number): (u64, u64),
     beside: &Beside,
 ) -> Result<ListPage> {
     let (key, run, backwards) = match beside {
-        Beside::Behind(key) => (key, run.clone(), false),
+        Beside::Behind(key) => (key, *run, false),
         Beside::Before(key) => (key, reversed(run), true),
     };
-    check_key(key, list.by)?;
+    if let Err(misfit) = check_key(key, list.by) {
+        identify(tx, run.caller, run.now).await?;
+        return Err(misfit);
+    }
     // One more than is shown tells whether there is another page.
-    let start = Start::Behind(key.clone());
-    let mut files = pages::page(tx, &run, &start, list.size.saturating_add(1)).await?;
+    let limit = list.size.saturating_add(1);
+    let (count, mut files) = shown(tx, &run, Start::Behind(key.clone()), limit).await?;
     let more = files.len() as u64 > list.size;
     files.truncate(usize::try_from(list.size).unwrap_or(usize::MAX));
     if backwards {
         files.reverse();
     }
     let has_next = more || backwards;
+    Ok(with_neighbours(list, (count, list.number(count)), files, has_next))
+}
+
+/// A page by its bare number, counted from the beginning: the first, and any of a list that has no index.
+async fn page_forward(
+    tx: &mut Tx<'_>,
+    run: &Run<'_>,
+    list: &List,
+    number: u64,
+) -> Result<ListPage> {
+    let begin = number.saturating_sub(1).saturating_mul(list.size);
+    let (count, files) = shown(tx, run, Start::At(begin), list.size).await?;
+    if number == 0 || number > list.last(count) {
+        return Err(Error::NoSuchPage);
+    }
+    let has_next = begin.saturating_add(files.len() as u64) < count;
     Ok(with_neighbours(list, (count, number), files, has_next))
 }
 
 /// A page by its bare number, counted from the nearer end.
-async fn page_counted(
-    tx: &mut Tx<'_>,
-    run: &Run<'_>,
-    list: &List,
-    (count, number): (u64, u64),
-) -> Result<ListPage> {
+async fn page_counted(tx: &mut Tx<'_>, run: &Run<'_>, list: &List) -> Result<ListPage> {
+    let (count, _) = shown(tx, run, Start::At(0), 0).await?;
+    let number = list.number(count);
+    if number > list.last(count) {
+        return Err(Error::NoSuchPage);
+    }
     let begin = (number - 1).saturating_mul(list.size);
     let end = begin.saturating_add(list.size).min(count);
-    let (behind, shown) = (count - end, end - begin);
+    let (behind, limit) = (count - end, end - begin);
     let files = if begin <= behind {
-        pages::page(tx, run, &Start::At(begin), shown).await?
+        shown(tx, run, Start::At(begin), limit).await?.1
     } else {
-        let mut files = pages::page(tx, &reversed(run), &Start::At(behind), shown).await?;
+        let mut files = shown(tx, &reversed(run), Start::At(behind), limit).await?.1;
         files.reverse();
         files
     };
@@ -206,5 +239,5 @@ fn with_neighbours(
 }
 
 fn reversed<'a>(run: &Run<'a>) -> Run<'a> {
-    Run { descending: !run.descending, ..run.clone() }
+    Run { descending: !run.descending, ..*run }
 }

@@ -1,11 +1,11 @@
 //! Downloads: the current version of a file, or a range of it.
 
 use super::Drive;
-use super::versions::version_of;
-use crate::access::{Caller, Right, grant};
-use crate::catalog::files::{self, File};
+use crate::access::{Caller, Right, grant, grant_content};
+use crate::catalog::asked::FileAndContent;
+use crate::catalog::files::File;
 use crate::clock::Time;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Thing};
 use crate::id::FileId;
 use crate::node::{FileRef, VersionId};
 use crate::vault::seal::DataKey;
@@ -44,32 +44,30 @@ impl Drive {
 
     /// Opens one version of a file for reading, if the caller may.
     pub async fn download_version(&self, caller: &Caller, id: VersionId) -> Result<Download> {
-        self.open_file(caller, id.file.into(), Some(id)).await
+        match self.open_file(caller, id.file.into(), Some(id.number)).await {
+            Err(Error::NotFound(_)) => Err(Error::NotFound(Thing::Version)),
+            opened => opened,
+        }
     }
 
     async fn open_file(
         &self,
         caller: &Caller,
         file: FileRef,
-        version: Option<VersionId>,
+        version: Option<u64>,
     ) -> Result<Download> {
         let now = self.now();
-        let input = (caller.clone(), now, file, version);
-        let (file, content) = self
+        let input = (caller.clone(), now, (file, version));
+        let FileAndContent(file, inline) = self
             .catalog()
-            .read(&input, |tx, (caller, now, file, version)| {
+            .look_up(&input, |tx, (caller, now, what)| {
                 Box::pin(async move {
-                    let file = grant(tx, caller, *now, *file, Right::Read).await?;
-                    let file = match version {
-                        None => file.into_seen().node,
-                        Some(id) => version_of(tx, &file, *id).await?,
-                    };
-                    let content = files::stored(tx, &file).await?;
-                    Ok((file, content))
+                    Ok(grant_content(tx, caller, *now, *what).await?.into_seen().node)
                 })
             })
             .await?;
         self.note_use(caller, now);
+        let content = file.stored(inline)?;
         Ok(Download { file, drive: self.clone(), caller: caller.clone(), content })
     }
 
@@ -106,7 +104,7 @@ impl DownloadBody {
             let input = (self.caller.clone(), now, FileRef::Id(self.file));
             self.drive
                 .catalog()
-                .read(&input, |tx, (caller, now, file)| {
+                .look_up(&input, |tx, (caller, now, file)| {
                     Box::pin(
                         async move { grant(tx, caller, *now, *file, Right::Read).await.map(drop) },
                     )

@@ -1,7 +1,10 @@
 //! Looking at folders: one, its children, its tree, and what happened in it.
 
 use super::Drive;
-use crate::access::{Caller, Granted, Right, Roles, above, grant, grant_folder, identify, roles};
+use super::browse::LONG_PAGE;
+use crate::access::{
+    Caller, Granted, Right, Roles, above, grant, grant_children, grant_folder, identify, roles,
+};
 use crate::catalog::conn::Tx;
 use crate::catalog::entries::{self, From, Hunt, key};
 use crate::catalog::files::{self, File};
@@ -64,7 +67,7 @@ impl Drive {
         let input = (caller.clone(), self.now(), folder);
         let seen = self
             .catalog()
-            .read(&input, |tx, (caller, now, folder)| {
+            .look_up(&input, |tx, (caller, now, folder)| {
                 Box::pin(async move {
                     let folder = grant_folder(tx, caller, *now, *folder, Right::Read).await?;
                     Ok(folder.into_seen())
@@ -103,16 +106,12 @@ impl Drive {
         window: Window,
     ) -> Result<(Seen<Folder>, Listing)> {
         let input = (caller.clone(), self.now(), folder, kinds, window);
-        let listed = self
-            .catalog()
-            .scan(&input, |tx, (caller, now, folder, kinds, window)| {
-                Box::pin(async move {
-                    let folder = grant_folder(tx, caller, *now, *folder, Right::Read).await?;
-                    let listing = children(tx, &folder, *kinds, window).await?;
-                    Ok((folder.into_seen(), listing))
-                })
-            })
-            .await?;
+        let long = input.4.count.is_none_or(|count| count > LONG_PAGE);
+        let listed = if long {
+            self.catalog().scan(&input, |tx, input| Box::pin(children(tx, input))).await?
+        } else {
+            self.catalog().look_up(&input, |tx, input| Box::pin(children(tx, input))).await?
+        };
         self.note_use(caller, input.1);
         Ok(listed)
     }
@@ -354,48 +353,30 @@ pub(super) async fn own_folder(tx: &mut Tx<'_>, id: FolderId) -> Result<Folder> 
 
 async fn children(
     tx: &mut Tx<'_>,
-    folder: &Granted<'_, Folder>,
-    kinds: Kinds,
-    window: &Window,
-) -> Result<Listing> {
-    let folders_in = if kinds == Kinds::Files { 0 } else { folder.folders };
-    let files_in = if kinds == Kinds::Folders { 0 } else { folder.files };
+    (caller, now, folder, kinds, window): &(Caller, Time, FolderRef, Kinds, Window),
+) -> Result<(Seen<Folder>, Listing)> {
     // One more than is shown tells whether there is another part.
     let limit = window.count.unwrap_or(PART_MAX).min(PART_MAX) + 1;
-    let mut found = Vec::new();
-    let begin = match &window.behind {
-        Some(key) => From::Behind(key),
-        None => From::At(window.first),
-    };
-    let in_files = matches!(&begin, From::Behind(key) if key.file);
-    if kinds != Kinds::Files && !in_files {
-        found.extend(
-            entries::folders(tx, folder.id, &begin, limit).await?.into_iter().map(Entry::Folder),
-        );
-    }
-    let left = limit - found.len() as u64;
-    if kinds != Kinds::Folders && left > 0 {
-        let begin = match begin {
-            From::Behind(key) if key.file => From::Behind(key),
-            From::Behind(_) => From::At(0),
-            From::At(first) => From::At(first.saturating_sub(folders_in)),
-        };
-        found.extend(
-            entries::files(tx, folder.id, &begin, left).await?.into_iter().map(Entry::File),
-        );
-    }
+    let from = window.behind.as_ref().map_or(From::At(window.first), From::Behind);
+    let part = (*kinds, &from, limit);
+    let (folder, mut found) = grant_children(tx, caller, *now, *folder, part).await?;
     let next = if found.len() as u64 == limit {
         found.pop();
         found.last().map(key)
     } else {
         None
     };
-    Ok(Listing {
-        total: folders_in + files_in,
+    let listing = Listing {
+        total: match kinds {
+            Kinds::Both => folder.folders + folder.files,
+            Kinds::Folders => folder.folders,
+            Kinds::Files => folder.files,
+        },
         entries: found.into_iter().map(|entry| folder.child(entry)).collect(),
         next,
         changed: Some(folder.changed),
-    })
+    };
+    Ok((folder.into_seen(), listing))
 }
 
 /// A pattern for `like`, from a keyword with `*` and `?`.

@@ -2,7 +2,9 @@
 
 use super::Drive;
 use super::once::{Outcome, Request, number, told};
-use crate::access::{Caller, Right, Role, grant, grant_folder, hash_secret, identify};
+use crate::access::{
+    Caller, Granted, Right, Role, grant, grant_folder, grant_linked, hash_secret, identify,
+};
 use crate::catalog::conn::Tx;
 use crate::catalog::shares::{self, ShareRow, sooner};
 use crate::catalog::users;
@@ -10,7 +12,7 @@ use crate::clock::Time;
 use crate::error::{Error, Result, Thing};
 use crate::id::{ShareId, UserId};
 use crate::name::fold;
-use crate::node::{FileRef, FolderRef, NodeRef};
+use crate::node::{FolderRef, NodeRef};
 use crate::share::{NewRecipient, Recipient, Share, SharedNode, Sharing, Terms};
 use crate::vault::keys::Keyring;
 use crate::vault::seal::DataKey;
@@ -220,14 +222,13 @@ impl Drive {
     pub async fn linked(&self, caller: &Caller) -> Result<crate::node::Seen<crate::File>> {
         let input = (caller.clone(), self.now());
         self.catalog()
-            .read(&input, |tx, (caller, now)| {
+            .look_up(&input, |tx, (caller, now)| {
                 Box::pin(async move {
-                    let crate::access::Credential::Link(hash) = &caller.shown else {
-                        return Err(GONE);
-                    };
-                    let node = shares::by_link(tx, hash, *now).await?.ok_or(GONE)?;
-                    let file = FileRef::Id(crate::id::FileId(node));
-                    Ok(grant(tx, caller, *now, file, Right::Read).await?.into_seen())
+                    let file = grant_linked(tx, caller, *now).await;
+                    file.map(Granted::into_seen).map_err(|error| match error {
+                        Error::NotFound(_) | Error::Unauthenticated => GONE,
+                        other => other,
+                    })
                 })
             })
             .await

@@ -117,7 +117,7 @@ async fn grant_version<'tx>(
 }
 
 /// A file that may be read, with one of its versions in the place of the current one.
-pub(super) async fn version_of<'tx>(
+async fn version_of<'tx>(
     tx: &mut Tx<'tx>,
     file: &Granted<'tx, File>,
     id: VersionId,

@@ -184,3 +184,19 @@ async fn reach(so: impl Fn() -> bool, what: &str) {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }
+
+#[tokio::test]
+async fn what_the_server_refuses_is_told_in_its_words() {
+    let server = Postgres::start();
+    let directory = tempfile::tempdir().unwrap();
+    for (more, words) in [
+        ("dbname=nowhere", "database \"nowhere\" does not exist"),
+        ("dbname=postgres user=nobody", "role \"nobody\" does not exist"),
+    ] {
+        let mut location = Location::directory(directory.path().join("data"));
+        location.database = Some(Database::new(format!("{} {more}", server.url())));
+        let refused = Drive::open(&location, Clock::System).await.unwrap_err();
+        assert!(matches!(refused, Error::Refused(_)), "{refused:?}");
+        assert!(refused.to_string().contains(words), "{refused}");
+    }
+}

@@ -1,6 +1,7 @@
 //! Writes: one task of each node takes what is queued and commits it at once; of all nodes, one at a
 //! time.
 
+use super::Session;
 use super::pool::Pool;
 use crate::catalog::conn::Tx;
 use crate::catalog::writer::{Failure, Job, answer, batch};
@@ -43,7 +44,7 @@ async fn commit(
     leave_mark(&transaction, before, mark).await.map_err(unreachable)?;
     // A lone unit needs no savepoint: if it fails, all of the transaction goes.
     if let [only] = batch {
-        if !only.run_on(&mut Tx::postgres(&transaction)).await {
+        if !only.run_on(&mut Tx::on_server(Session::Transaction(&transaction))).await {
             let _ended = transaction.rollback().await;
             return Ok(());
         }
@@ -51,7 +52,7 @@ async fn commit(
         for job in batch {
             let savepoint =
                 transaction.savepoint("unit").await.map_err(|error| unreachable(error.into()))?;
-            let ended = if job.run_on(&mut Tx::postgres(&savepoint)).await {
+            let ended = if job.run_on(&mut Tx::on_server(Session::Transaction(&savepoint))).await {
                 savepoint.commit().await
             } else {
                 savepoint.rollback().await

@@ -1,0 +1,337 @@
+//! What a request begins with, in one statement: who asks, what is asked for, and what shares give the
+//! one on the other. On a server a statement is a journey there and back.
+
+use super::conn::Tx;
+use super::entries::From;
+use super::files::{File, FileAndReader, file_columns, file_joins, gather};
+use super::folders::{self, folder_columns, folder_joins};
+use super::row::{FromRow, Row, Value, params};
+use super::sql::statements;
+use super::users::{User, user_columns};
+use crate::access::{Caller, Credential, Role, Roles};
+use crate::clock::Time;
+use crate::error::Result;
+use crate::id::UserId;
+use crate::node::{Entry, FileRef, Folder, FolderRef, Kinds};
+use std::borrow::Borrow;
+
+/// The id of the one who asks: no row if the credentials are not good now. `$1` is a token's hash, or `$2`
+/// a user whose password was verified against the hash `$3`; `$4` is the time.
+macro_rules! me {
+    () => {
+        "select u.id as id from tokens t join users u on u.id = t.user_id \
+            where t.hash = $1 and (t.expires is null or t.expires > $4) and u.disabled = 0 \
+         union all select u.id from users u \
+            where u.id = $2 and u.password = $3 and u.disabled = 0"
+    };
+}
+
+/// The same, or nobody, with a link whose secret has the hash `$5`.
+macro_rules! me_or_link {
+    () => {
+        concat!(
+            me!(),
+            " union all select 0 from shares s \
+                where s.link_hash = $5 and (s.expires is null or s.expires > $4)"
+        )
+    };
+}
+
+/// The strongest roles that shares give `me` on node `n`, by a share on it and by one on what it lies in,
+/// as one number: four times the first, and the second. Nobody walks up from what is theirs.
+// `cross join` tells the embedded engine, which knows no statistics, to walk first and look up then. A
+// common table expression that is used twice would be a table of its own there, which takes long.
+macro_rules! roles {
+    ($when:literal, $applies:literal) => {
+        concat!(
+            "case when ",
+            $when,
+            "n.owner <> me.id then (with recursive up (id, parent, height) as (\
+                select n.id, n.parent, 0 \
+                union all select a.id, a.parent, up.height + 1 from up cross join nodes a \
+                    where a.id = up.parent) \
+             select 4 * max(s.role) + coalesce(max(case when up.height > 0 then s.role end), 0) \
+                from up cross join shares s \
+                where s.node = up.id and (s.expires is null or s.expires > $4) and (",
+            $applies,
+            ")) end"
+        )
+    };
+}
+
+/// A file by its number, its UUID or the hash of a link's secret, whichever is given.
+macro_rules! file_asked {
+    ($more:literal, $joins:literal, $number:literal) => {
+        concat!(
+            "select me.id, ",
+            roles!(
+                "",
+                "s.user_id = me.id or (s.kind = 2 and me.id <> 0) \
+                 or (s.link_hash = $5 and up.height = 0)"
+            ),
+            ", c.id is not null, ",
+            file_columns!(),
+            $more,
+            " from (",
+            me_or_link!(),
+            ") me left join nodes n on n.kind = 1 and n.id = coalesce($6, \
+             (select h.id from nodes h where h.hex = $7), \
+             (select l.node from shares l where l.link_hash = $8)) ",
+            file_joins!("left ", $number),
+            $joins
+        )
+    };
+}
+
+/// The number of a folder: `$5`, or that of the root of the one who asks.
+macro_rules! folder {
+    () => {
+        concat!("coalesce($5, (select t.root from trees t where t.owner = (", me!(), ")))")
+    };
+}
+
+/// A folder, as the first row, and up to `$7` of its children, of kinds up to `$6`.
+macro_rules! children_asked {
+    ($from:literal, $limit:literal) => {
+        concat!(
+            "select me.id, ",
+            roles!("k.place = 0 and ", "s.user_id = me.id or s.kind = 2"),
+            ", c.id is not null or f.id is not null, n.kind, ",
+            folder_columns!(),
+            ", ",
+            file_columns!(),
+            " from (",
+            me!(),
+            ") me left join (select ",
+            folder!(),
+            " as id, 0 as place union all select id, 1 from (select n.id from nodes n \
+             where n.parent = ",
+            folder!(),
+            " and n.kind <= $6 and n.trashed is null and ",
+            $from,
+            " order by n.kind, n.label_key, n.id ",
+            $limit,
+            ") shown) k on 0 = 0 left join nodes n on n.id = k.id ",
+            file_joins!("left ", "n.version"),
+            " left join folders f on f.id = n.id order by k.place, n.kind, n.label_key, n.id"
+        )
+    };
+}
+
+statements! {
+    ME = concat!("select ", user_columns!(), " from (", me!(), ") me join users u on u.id = me.id");
+    FILE = file_asked!("", "", "n.version");
+    FILE_AND_READERS = file_asked!(", r.email", " left join shares g on g.node = n.id \
+        left join users r on r.id = g.user_id order by r.email_key", "n.version");
+    FILE_AND_CONTENT = file_asked!(", i.sealed",
+        " left join inline_contents i on i.content = v.content", "coalesce($9, n.version)");
+    FOLDER = concat!("select me.id, ", roles!("", "s.user_id = me.id or s.kind = 2"),
+        ", f.id is not null, ", folder_columns!(), " from (", me!(), ") me \
+        left join nodes n on n.kind = 0 and n.id = ", folder!(), " ", folder_joins!("left "));
+    CHILDREN_AT = children_asked!("n.kind >= $8", "limit $7 offset $9");
+    CHILDREN_BEHIND = children_asked!("(n.kind, n.label_key, n.id) > ($8, $9, $10)", "limit $7");
+}
+
+/// What was asked for.
+#[derive(Debug)]
+pub(crate) struct Asked<T> {
+    /// Who asks; 0 is nobody, with a link.
+    pub(crate) user: UserId,
+    /// What shares give the one who asks there.
+    pub(crate) roles: Roles,
+    /// That, if there is such a thing.
+    pub(crate) node: Option<T>,
+}
+
+impl<T: FromRow> FromRow for Asked<T> {
+    fn from_row(row: &mut Row<'_>) -> Result<Self> {
+        let user = UserId(row.take()?);
+        let roles: i64 = row.take::<Option<i64>>()?.unwrap_or(0);
+        let roles =
+            Roles { here: Role::from_number(roles / 4), above: Role::from_number(roles % 4) };
+        let node = if row.take()? { Some(T::from_row(row)?) } else { None };
+        Ok(Asked { user, roles, node })
+    }
+}
+
+/// A file, and the sealed bytes of its content if that is inline.
+#[derive(Debug)]
+pub(crate) struct FileAndContent(pub(crate) File, pub(crate) Option<Vec<u8>>);
+
+impl Borrow<File> for FileAndContent {
+    fn borrow(&self) -> &File {
+        &self.0
+    }
+}
+
+impl FromRow for FileAndContent {
+    fn from_row(row: &mut Row<'_>) -> Result<Self> {
+        Ok(FileAndContent(File::from_row(row)?, row.take()?))
+    }
+}
+
+/// Whose credentials these are; a link is nobody's.
+pub(crate) async fn user(tx: &mut Tx<'_>, caller: &Caller, now: Time) -> Result<Option<User>> {
+    tx.opt(&ME, &credentials(caller, now)[..SIGNED_IN]).await
+}
+
+/// A file, in the trash or not; without a name, the one that the caller's link leads to. `None`: the
+/// credentials are not good.
+pub(crate) async fn file(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    now: Time,
+    file: Option<FileRef>,
+) -> Result<Option<Asked<File>>> {
+    tx.opt(&FILE, &with_file(caller, now, &Name::of(file))).await
+}
+
+/// The same, with whom it is shared.
+pub(crate) async fn file_and_readers(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    now: Time,
+    file: FileRef,
+) -> Result<Option<Asked<File>>> {
+    let name = Name::of(Some(file));
+    let params = with_file(caller, now, &name);
+    let rows: Vec<Asked<FileAndReader>> = tx.all(&FILE_AND_READERS, &params).await?;
+    let mut asked = None;
+    let mut found = Vec::new();
+    for Asked { user, roles, node } in rows {
+        asked = Some((user, roles));
+        found.extend(node);
+    }
+    let node = gather(found).pop();
+    Ok(asked.map(|(user, roles)| Asked { user, roles, node }))
+}
+
+/// The same, with its content or with that of one of its versions in its place.
+pub(crate) async fn file_and_content(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    now: Time,
+    file: FileRef,
+    version: Option<u64>,
+) -> Result<Option<Asked<FileAndContent>>> {
+    let name = Name::of(Some(file));
+    let version = version.map(u64::cast_signed).into();
+    let mut params = with_file(caller, now, &name).to_vec();
+    params.push(version);
+    tx.opt(&FILE_AND_CONTENT, &params).await
+}
+
+/// A folder, in the trash or not. `None`: the credentials are not good.
+pub(crate) async fn folder(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    now: Time,
+    folder: FolderRef,
+) -> Result<Option<Asked<Folder>>> {
+    tx.opt(&FOLDER, &with_folder(caller, now, folder)).await
+}
+
+/// The same, with a part of its children.
+pub(crate) async fn children(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    now: Time,
+    folder: FolderRef,
+    (kinds, from, limit): (Kinds, &From<'_>, u64),
+) -> Result<Option<(Asked<Folder>, Vec<Entry>)>> {
+    let (least, most) = kinds.numbers();
+    let mut params = with_folder(caller, now, folder).to_vec();
+    params.extend([most, limit.cast_signed()].map(Value::Int));
+    let rows: Vec<Asked<Entry>> = match from {
+        From::Behind(key) if i64::from(key.file) >= least => {
+            params.extend(params![key.file, &key.label_key, key.id]);
+            tx.all(&CHILDREN_BEHIND, &params).await?
+        }
+        // All of these lie behind a folder.
+        From::Behind(_) => {
+            params.extend(params![least, 0]);
+            tx.all(&CHILDREN_AT, &params).await?
+        }
+        From::At(offset) => {
+            params.extend(params![least, i64::try_from(*offset).unwrap_or(i64::MAX)]);
+            tx.all(&CHILDREN_AT, &params).await?
+        }
+    };
+    let mut rows = rows.into_iter();
+    let Some(Asked { user, roles, node }) = rows.next() else {
+        return Ok(None);
+    };
+    let node = match node {
+        Some(Entry::Folder(folder)) => Some(folder),
+        _ => None,
+    };
+    Ok(Some((Asked { user, roles, node }, rows.filter_map(|row| row.node).collect())))
+}
+
+impl FromRow for Entry {
+    fn from_row(row: &mut Row<'_>) -> Result<Self> {
+        if row.take()? {
+            row.skip(folders::COLUMNS);
+            File::from_row(row).map(Entry::File)
+        } else {
+            Folder::from_row(row).map(Entry::Folder)
+        }
+    }
+}
+
+/// How many parameters say who has signed in.
+pub(super) const SIGNED_IN: usize = 4;
+
+/// What [`me!`] and [`me_or_link!`] begin with.
+pub(super) fn credentials(caller: &Caller, now: Time) -> [Value<'_>; 5] {
+    let (mut token, mut user, mut password, mut link) =
+        (Value::Null, Value::Null, Value::Null, Value::Null);
+    match &caller.shown {
+        Credential::Token(hash) => token = hash.into(),
+        Credential::Password { user: id, verified } => {
+            (user, password) = (id.0.into(), verified.into())
+        }
+        Credential::Link(hash) => link = hash.into(),
+    }
+    [token, user, password, now.into(), link]
+}
+
+fn with_folder(caller: &Caller, now: Time, folder: FolderRef) -> [Value<'_>; 5] {
+    let [token, user, password, now, _] = credentials(caller, now);
+    let id = match folder {
+        FolderRef::Home => Value::Null,
+        FolderRef::Id(id) => Value::Int(id.0),
+    };
+    [token, user, password, now, id]
+}
+
+/// What leads to a file.
+enum Name {
+    Id(i64),
+    Hex(String),
+    Link,
+}
+
+fn with_file<'a>(caller: &'a Caller, now: Time, file: &'a Name) -> [Value<'a>; 8] {
+    let [token, user, password, now, link] = credentials(caller, now);
+    let mut names = [Value::Null; 3];
+    match file {
+        Name::Id(id) => names[0] = Value::Int(*id),
+        Name::Hex(hex) => names[1] = hex.into(),
+        Name::Link => names[2] = link,
+    }
+    let [id, hex, linked] = names;
+    [token, user, password, now, link, id, hex, linked]
+}
+
+impl Name {
+    fn of(file: Option<FileRef>) -> Self {
+        match file {
+            Some(FileRef::Id(id)) => Name::Id(id.0),
+            Some(FileRef::Hex(hex)) => Name::Hex(hex.to_string()),
+            None => Name::Link,
+        }
+    }
+}
+
+pub(super) use me;
