@@ -7,11 +7,14 @@ mod tests;
 
 use axum::Router;
 use axum::extract::ConnectInfo;
+use http::HeaderValue;
+use http::header::{CONNECTION, TRANSFER_ENCODING};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use std::convert::Infallible;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -212,10 +215,21 @@ impl Front {
     ) {
         let router = self.router.clone();
         let service = service_fn(move |request: hyper::Request<Incoming>| {
+            // Where a body ends that comes in chunks, someone between may have seen otherwise: a request
+            // that also told a length is read by its chunks (RFC 9112 section 6.3). What follows such a
+            // body is never read as a request.
+            let is_last = request.headers().contains_key(TRANSFER_ENCODING);
             let mut request = request.map(|incoming| body.watch(incoming));
             request.extensions_mut().insert(ConnectInfo(peer));
             request.extensions_mut().insert(scheme);
-            router.clone().oneshot(request)
+            let answered = router.clone().oneshot(request);
+            async move {
+                let mut response = answered.await?;
+                if is_last {
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, Infallible>(response)
+            }
         });
         let connection = self.http.serve_connection(TokioIo::new(stream), service);
         if let Err(error) = watcher.watch(connection).await {
