@@ -3,7 +3,7 @@
 
 use crate::failure::Failure;
 use crate::output::parse_size;
-use bindery_core::{Database, Limits, Location, SweepSettings};
+use bindery_core::{Database, Limits, Location, Rate, SweepSettings};
 use bindery_server::app;
 use clap::Args;
 use serde::Deserialize;
@@ -93,6 +93,26 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "SIZE", env = "BINDERY_MAX_FILE_SIZE", value_parser = file_size)]
     #[arg(hide_env_values = true)]
     max_file_size: Option<u64>,
+    /// Uploads and downloads that run at the same time [default: no limit]
+    #[arg(long, value_name = "N", env = "BINDERY_MAX_TRANSFERS", hide_env_values = true)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    max_transfers: Option<u32>,
+    /// How often one token may ask: requests per s, m, h or a number of seconds [default: no limit]
+    #[arg(long, value_name = "N/PERIOD", env = "BINDERY_REQUESTS_PER_TOKEN", value_parser = rate)]
+    #[arg(hide_env_values = true)]
+    requests_per_token: Option<Rate>,
+    /// How often one user may ask, by whatever credentials [default: no limit]
+    #[arg(long, value_name = "N/PERIOD", env = "BINDERY_REQUESTS_PER_USER", value_parser = rate)]
+    #[arg(hide_env_values = true)]
+    requests_per_user: Option<Rate>,
+    /// How often one address may ask, with credentials or without [default: no limit]
+    #[arg(long, value_name = "N/PERIOD", env = "BINDERY_REQUESTS_PER_ADDRESS", value_parser = rate)]
+    #[arg(hide_env_values = true)]
+    requests_per_address: Option<Rate>,
+    /// Hosts that requests may name, separated by commas; others are turned away [default: any]
+    #[arg(long, value_name = "HOST", env = "BINDERY_ALLOWED_HOSTS", value_delimiter = ',')]
+    #[arg(hide_env_values = true)]
+    allowed_hosts: Option<Vec<String>>,
     /// Use TLS with a certificate made at each start, that no client knows: for a first try
     #[arg(long)]
     tls_self_signed: bool,
@@ -126,6 +146,11 @@ struct File {
     database_accept_loss: Option<bool>,
     trash_days: Option<u32>,
     max_file_size: Option<String>,
+    max_transfers: Option<u32>,
+    requests_per_token: Option<String>,
+    requests_per_user: Option<String>,
+    requests_per_address: Option<String>,
+    allowed_hosts: Option<Vec<String>>,
 }
 
 /// Where TLS comes from.
@@ -217,6 +242,20 @@ impl Config {
             (None, Some(text)) => Some(file_size(text).map_err(wrong)?),
             (size, _) => size,
         };
+        let limit = |given: Option<Rate>, text: Option<&str>| match (given, text) {
+            (None, Some(text)) => rate(text).map(Some).map_err(wrong),
+            (given, _) => Ok(given),
+        };
+        let limits = Limits {
+            file_size: max_file_size,
+            transfers: args.max_transfers.or(file.max_transfers).map(|most| most as usize),
+            requests_per_token: limit(args.requests_per_token, file.requests_per_token.as_deref())?,
+            requests_per_user: limit(args.requests_per_user, file.requests_per_user.as_deref())?,
+            requests_per_address: limit(
+                args.requests_per_address,
+                file.requests_per_address.as_deref(),
+            )?,
+        };
         let proxies = args.trusted_proxies.or_else(|| file.trusted_proxies.clone());
         let certificates = args.tls_cert.or_else(|| file.tls_cert.clone());
         let key = args.tls_key.or_else(|| file.tls_key.clone());
@@ -224,10 +263,14 @@ impl Config {
             listen,
             tls: tls(args.tls_self_signed, certificates, key)?,
             sweep: self.sweep(&args.trash),
-            limits: Limits { file_size: max_file_size },
+            limits,
             app: app::Settings {
                 public_url,
                 trusted_proxies: proxies.unwrap_or_default(),
+                allowed_hosts: args
+                    .allowed_hosts
+                    .or_else(|| file.allowed_hosts.clone())
+                    .unwrap_or_default(),
                 ..app::Settings::default()
             },
         })
@@ -272,6 +315,22 @@ fn file_size(text: &str) -> Result<u64, String> {
     parse_size(text).ok_or_else(|| format!("{text} is not a size, such as 1000000 or 20GiB"))
 }
 
+/// Requests, a slash, and in what time: a second, a minute, an hour, or so many seconds.
+fn rate(text: &str) -> Result<Rate, String> {
+    let read = || {
+        let (requests, period) = text.split_once('/')?;
+        let seconds = match period {
+            "s" => 1,
+            "m" => 60,
+            "h" => 3_600,
+            number => number.parse().ok()?,
+        };
+        let rate = Rate { requests: requests.parse().ok()?, seconds };
+        (rate.requests > 0 && (1..=86_400).contains(&rate.seconds)).then_some(rate)
+    };
+    read().ok_or_else(|| format!("{text} is no rate, such as 7200/h, 100/s or 10/30"))
+}
+
 /// A scheme, a host, perhaps a port, and nothing behind it: links are made by appending a path.
 fn public_url(text: &str) -> Result<String, String> {
     let url = text.strip_suffix('/').unwrap_or(text);
@@ -289,6 +348,27 @@ fn public_url(text: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rate_is_requests_in_a_time() {
+        for (text, read) in [
+            ("7200/h", Some((7_200, 3_600))),
+            ("100/s", Some((100, 1))),
+            ("60/m", Some((60, 60))),
+            ("10/30", Some((10, 30))),
+            ("0/s", None),
+            ("10/0", None),
+            ("10/86401", None),
+            ("10", None),
+            ("-1/s", None),
+            ("10/d", None),
+            ("4294967296/s", None),
+            ("", None),
+        ] {
+            let found = rate(text).ok().map(|rate| (rate.requests, rate.seconds));
+            assert_eq!(found, read, "{text}");
+        }
+    }
 
     #[test]
     fn a_public_url_is_a_scheme_and_a_host() {

@@ -41,20 +41,24 @@ pub(crate) enum Command {
         #[command(flatten)]
         password: PasswordArgs,
     },
-    /// Limit how many bytes a user's files may take, or say how many they take.
+    /// Limit how many bytes a user's files may take and how many there may be, or say what there is.
     ///
     /// Files in the trash and former versions do not count. A quota below what is there already
     /// removes nothing: it lets nothing more in.
     #[command(after_help = "Examples:\n  \
         bindery user quota jane 20GiB\n  \
         bindery user quota jane none       # no limit, as at first\n  \
-        bindery user quota jane            # bytes in use, and the quota")]
+        bindery user quota jane --files 10000\n  \
+        bindery user quota jane            # what is in use, and the quotas")]
     Quota {
         /// Whose files
         login: String,
         /// Bytes, perhaps with KiB, MiB or GiB behind the number; or none
         #[arg(value_name = "BYTES|none", value_parser = quota)]
         quota: Option<Quota>,
+        /// How many files; or none
+        #[arg(long, value_name = "N|none", value_parser = quota)]
+        files: Option<Quota>,
     },
     /// List all users.
     #[command(after_help = "Example:\n  bindery user list")]
@@ -73,7 +77,7 @@ pub(crate) enum Command {
     },
 }
 
-/// The bytes that a user's files may take; `None` is any number.
+/// How many bytes or files a user may have; `None` is any number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Quota(Option<u64>);
 
@@ -98,17 +102,25 @@ pub(crate) async fn run(config: &Config, command: Command) -> Result<ExitCode, F
             drive.set_password(&user.login, password.read()?).await?;
             say(format_args!("Changed the password of {}.", user.login))?;
         }
-        Command::Quota { login, quota } => {
+        Command::Quota { login, quota, files } => {
             let drive = open(config).await?;
             let login = find(&drive, &login).await?.login;
             if let Some(Quota(bytes)) = quota {
                 drive.set_quota(&login, bytes).await?;
+            }
+            if let Some(Quota(files)) = files {
+                drive.set_file_quota(&login, files).await?;
             }
             let account = drive.account_of(&login).await?;
             let used = count(account.bytes, "byte");
             say(match account.quota {
                 Some(quota) => format!("{login} uses {used} of {}.", size(quota)),
                 None => format!("{login} uses {used}, without a quota."),
+            })?;
+            let files = count(account.files, "file");
+            say(match account.file_quota {
+                Some(quota) => format!("{login} has {files} of {quota}."),
+                None => format!("{login} has {files}, without a quota."),
             })?;
         }
         Command::List => say(list(&open(config).await?.users().await?))?,

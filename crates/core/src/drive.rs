@@ -4,10 +4,12 @@
 mod account;
 mod arrange;
 mod browse;
+mod buckets;
 mod download;
 mod entries;
 mod folders;
 mod inspect;
+mod limits;
 mod migrate;
 mod once;
 mod share;
@@ -25,6 +27,7 @@ pub use browse::{Beside, Cursor, List, ListPage, PageNumber};
 pub use download::{Download, DownloadBody};
 pub use entries::{Change as NodeChange, Changes, Search};
 pub use inspect::{Checked, Damage, Inspection, StoredObject};
+pub use limits::{Limits, Rate};
 pub use migrate::{Copied, Migration};
 pub(crate) use trash::purge_file;
 pub use trash::{DeleteFile, DeleteFolder};
@@ -38,6 +41,7 @@ use crate::error::{Error, Result};
 use crate::vault::blobs::{Blobs, sync_directory};
 use crate::vault::keys::Keyring;
 use crate::vault::{Service, Vault};
+use limits::Admission;
 use sign_in::SignIns;
 use std::collections::HashMap;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -81,13 +85,6 @@ impl Location {
     }
 }
 
-/// What an operator permits; nothing is limited unless told so.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Limits {
-    /// Bytes that a file may have.
-    pub file_size: Option<u64>,
-}
-
 /// A store of users and files. Cheap to clone; all clones are the same store.
 #[derive(Clone, Debug)]
 pub struct Drive(Arc<Inner>);
@@ -97,7 +94,7 @@ struct Inner {
     catalog: Catalog,
     vault: Vault,
     clock: Clock,
-    limits: Limits,
+    admission: Admission,
     /// Which of the nodes that share a catalog this is: drawn at each start.
     node: u64,
     /// Tokens used since they were last written down, and when.
@@ -164,7 +161,7 @@ impl Drive {
             catalog,
             vault,
             clock,
-            limits,
+            admission: Admission::new(limits),
             node: u64::from_be_bytes(account::random_bytes()),
             tokens_used: Mutex::default(),
             sign_ins: Arc::default(),

@@ -67,6 +67,18 @@ pub enum Error {
         /// Seconds after which to try again.
         seconds: u64,
     },
+    /// This token, user or address asked more often than it may.
+    TooManyRequests {
+        /// Seconds after which to try again.
+        seconds: u64,
+    },
+    /// As many uploads and downloads run as may at the same time.
+    TooManyTransfers,
+    /// The owner has as many files as the owner may have.
+    TooManyFiles {
+        /// Files that the owner may have.
+        quota: u64,
+    },
     /// A user or an e-mail exists already.
     Taken {
         /// What exists, as a sentence.
@@ -157,6 +169,15 @@ impl fmt::Display for Error {
             }
             Error::Throttled { seconds } => {
                 write!(f, "too many failed sign-ins: try again in {seconds} seconds")
+            }
+            Error::TooManyRequests { seconds } => {
+                write!(f, "too many requests: try again in {seconds} seconds")
+            }
+            Error::TooManyTransfers => {
+                f.write_str("too many uploads and downloads are running: try again in a moment")
+            }
+            Error::TooManyFiles { quota } => {
+                write!(f, "there are as many files as there may be, {quota}")
             }
             Error::Taken { why } | Error::Refused(why) => f.write_str(why),
             Error::StorageFull => f.write_str("the storage is full"),

@@ -3,8 +3,10 @@
 use crate::filr;
 use crate::health;
 use crate::rescale;
+use crate::site::known_host;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
 use bindery_core::Drive;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -18,6 +20,8 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// Peers whose `X-Forwarded-Proto` and `X-Forwarded-Host` are believed.
     pub trusted_proxies: Vec<IpAddr>,
+    /// Hosts that requests may name, with or without a port; none is all of them.
+    pub allowed_hosts: Vec<String>,
     /// How slowly a request body may come.
     pub rate_floor: RateFloor,
 }
@@ -33,6 +37,10 @@ pub(crate) struct App {
 pub fn app(drive: Drive, settings: Settings) -> Router {
     let app = App { drive, settings: Arc::new(settings) };
     // Bodies are limited where they are read, since an upload has no limit of its own.
-    let routes = rescale::routes().merge(filr::routes(&app)).merge(health::routes());
-    routes.layer(DefaultBodyLimit::disable()).with_state(app)
+    let mut routes = rescale::routes().merge(filr::routes(&app));
+    if !app.settings.allowed_hosts.is_empty() {
+        routes = routes.layer(from_fn_with_state(app.clone(), known_host));
+    }
+    // Who balances load names no host.
+    routes.merge(health::routes()).layer(DefaultBodyLimit::disable()).with_state(app)
 }

@@ -3,7 +3,10 @@
 
 use crate::app::{App, Settings};
 use crate::listener::Scheme;
-use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
 use http::header::HOST;
 use http::request::Parts;
 use std::convert::Infallible;
@@ -67,6 +70,24 @@ fn is_trusted(settings: &Settings, peer: IpAddr) -> bool {
     settings.trusted_proxies.iter().any(|proxy| proxy.to_canonical() == peer.to_canonical())
 }
 
+/// Turns away what asks for a host that this server is not, such as a page of another site whose name was
+/// pointed here to be let in by a browser.
+pub(crate) async fn known_host(State(app): State<App>, request: Request, next: Next) -> Response {
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    let host = host.or_else(|| request.uri().authority().map(http::uri::Authority::as_str));
+    if host.is_some_and(|host| app.settings.allowed_hosts.iter().any(|known| is(host, known))) {
+        return next.run(request).await;
+    }
+    (StatusCode::MISDIRECTED_REQUEST, "This server is not known by that name.\n").into_response()
+}
+
+/// A known host without a port is known on every port.
+fn is(host: &str, known: &str) -> bool {
+    let port = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
+    let name = port.map_or(host, |(name, _)| name);
+    host.eq_ignore_ascii_case(known) || name.eq_ignore_ascii_case(known)
+}
+
 fn is_host_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']')
 }
@@ -89,6 +110,25 @@ mod tests {
         let address: IpAddr = from.parse().unwrap();
         parts.extensions.insert(ConnectInfo(SocketAddr::new(address, 1)));
         assert_eq!(peer(&parts, &settings), expected.parse::<IpAddr>().unwrap(), "{forwarded:?}");
+    }
+
+    #[test]
+    fn a_host_is_known_on_every_port_unless_one_is_named() {
+        for (host, known, expected) in [
+            ("files.example", "files.example", true),
+            ("Files.Example:8443", "files.example", true),
+            ("files.example:8443", "files.example:8443", true),
+            ("files.example:80", "files.example:8443", false),
+            ("files.example", "files.example:8443", false),
+            ("other.files.example", "files.example", false),
+            ("files.example.other", "files.example", false),
+            ("[::1]:8080", "[::1]", true),
+            ("[::1]", "[::1]", true),
+            ("files.example:x", "files.example", false),
+            ("", "files.example", false),
+        ] {
+            assert_eq!(is(host, known), expected, "{host} as {known}");
+        }
     }
 
     #[test]

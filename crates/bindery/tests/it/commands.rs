@@ -37,11 +37,16 @@ fn a_quota_is_set_shown_and_ended() {
     let world = World::new();
     let _server = world.serve();
     let quota = |more: &str| world.run(&format!("user quota {more}")).done();
-    assert_eq!(quota("admin"), "admin uses 0 bytes, without a quota.\n");
-    assert_eq!(quota("ADMIN 20GiB"), "admin uses 0 bytes of 20GiB.\n");
-    assert_eq!(quota("admin"), "admin uses 0 bytes of 20GiB.\n");
-    assert_eq!(quota("admin 1000"), "admin uses 0 bytes of 1000 bytes.\n");
-    assert_eq!(quota("admin none"), "admin uses 0 bytes, without a quota.\n");
+    let no_files = "admin has 0 files, without a quota.\n";
+    let without = format!("admin uses 0 bytes, without a quota.\n{no_files}");
+    let of_20_gib = format!("admin uses 0 bytes of 20GiB.\n{no_files}");
+    assert_eq!(quota("admin"), without);
+    assert_eq!(quota("ADMIN 20GiB"), of_20_gib);
+    assert_eq!(quota("admin"), of_20_gib);
+    let both = "admin uses 0 bytes of 1000 bytes.\nadmin has 0 files of 7.\n";
+    assert_eq!(quota("admin 1000 --files 7"), both);
+    assert_eq!(quota("admin"), both);
+    assert_eq!(quota("admin none --files none"), without);
 }
 
 #[test]

@@ -88,7 +88,7 @@ macro_rules! tables {
 tables! {
     master_keys, key 1, counts false: id canary created;
     users, key 1, counts true:
-        id login login_key email email_key name password admin disabled created quota;
+        id login login_key email email_key name password admin disabled created quota quota_files;
     tokens, key 1, counts true: id user_id hash label created expires last_used;
     trees, key 1, counts false: owner root files bytes change clock;
     nodes, key 1, counts true:

@@ -37,14 +37,16 @@ statements! {
         values ($1, $2, $3, $4, $5, $6, $7, $8) returning id";
     USER_SET_PASSWORD = "update users set password = $2 where id = $1";
     USER_SET_QUOTA = "update users set quota = $2 where id = $1";
+    USER_SET_FILE_QUOTA = "update users set quota_files = $2 where id = $1";
     USER_SET_DISABLED = "update users set disabled = $2 where id = $1";
     TREE_INSERT = "insert into trees (owner, root, clock) values ($1, $2, $3)";
-    USAGE = "select t.root, t.files, t.bytes, u.quota from trees t join users u on u.id = t.owner \
+    USAGE = "select t.root, t.files, t.bytes, u.quota, u.quota_files from trees t join users u on u.id = t.owner \
         where t.owner = $1";
     TREE_CHANGE = "update trees set files = files + $2, bytes = bytes + $3, change = change + 1, \
         clock = case when $4 > clock then $4 else clock + 1 end \
         where owner = $1 \
-        returning clock, bytes, (select u.quota from users u where u.id = trees.owner)";
+        returning clock, files, bytes, (select u.quota from users u where u.id = trees.owner), \
+        (select u.quota_files from users u where u.id = trees.owner)";
     TOKEN_INSERT = "insert into tokens (user_id, hash, label, created, expires) \
         values ($1, $2, $3, $4, $5) returning id";
     TOKENS_OF = "select id, label, created, expires, last_used from tokens \
@@ -93,6 +95,7 @@ pub(crate) struct Usage {
     pub(crate) files: u64,
     pub(crate) bytes: u64,
     pub(crate) quota: Option<u64>,
+    pub(crate) file_quota: Option<u64>,
 }
 
 impl FromRow for Usage {
@@ -102,6 +105,7 @@ impl FromRow for Usage {
             files: row.take()?,
             bytes: row.take()?,
             quota: row.take()?,
+            file_quota: row.take()?,
         })
     }
 }
@@ -216,6 +220,15 @@ pub(crate) async fn set_quota(tx: &mut Tx<'_>, user: UserId, quota: Option<i64>)
     tx.exec(&USER_SET_QUOTA, params![user.0, quota]).await.map(drop)
 }
 
+/// Sets how many files a user may have; `None` is any number.
+pub(crate) async fn set_file_quota(
+    tx: &mut Tx<'_>,
+    user: UserId,
+    quota: Option<i64>,
+) -> Result<()> {
+    tx.exec(&USER_SET_FILE_QUOTA, params![user.0, quota]).await.map(drop)
+}
+
 pub(crate) async fn set_disabled(tx: &mut Tx<'_>, user: UserId, disabled: bool) -> Result<()> {
     tx.exec(&USER_SET_DISABLED, params![user.0, disabled]).await.map(drop)
 }
@@ -239,13 +252,29 @@ pub(crate) async fn change_tree(
     bytes: i64,
     now: Time,
 ) -> Result<Time> {
-    let (at, total, quota): (Time, u64, Option<u64>) =
-        tx.one(&TREE_CHANGE, params![owner.0, files, bytes, now]).await?;
-    match quota {
-        Some(quota) if bytes > 0 && total > quota => {
-            Err(Error::QuotaExceeded { used: total - bytes.cast_unsigned(), quota })
+    let after: TreeAfter = tx.one(&TREE_CHANGE, params![owner.0, files, bytes, now]).await?;
+    match (after.quota, after.file_quota) {
+        (Some(quota), _) if bytes > 0 && after.bytes > quota => {
+            Err(Error::QuotaExceeded { used: after.bytes - bytes.cast_unsigned(), quota })
         }
-        _ => Ok(at),
+        (_, Some(quota)) if files > 0 && after.files > quota => Err(Error::TooManyFiles { quota }),
+        _ => Ok(after.at),
+    }
+}
+
+/// A tree behind a change.
+struct TreeAfter {
+    at: Time,
+    files: u64,
+    bytes: u64,
+    quota: Option<u64>,
+    file_quota: Option<u64>,
+}
+
+impl FromRow for TreeAfter {
+    fn from_row(row: &mut Row<'_>) -> Result<Self> {
+        let (at, files, bytes) = (row.take()?, row.take()?, row.take()?);
+        Ok(TreeAfter { at, files, bytes, quota: row.take()?, file_quota: row.take()? })
     }
 }
 

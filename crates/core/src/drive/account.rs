@@ -62,12 +62,14 @@ pub struct Account {
     pub bytes: u64,
     /// The bytes that they may take, if that is limited.
     pub quota: Option<u64>,
+    /// How many files the user may have, if that is limited.
+    pub file_quota: Option<u64>,
 }
 
 impl Account {
     fn new(user: User, usage: Usage) -> Self {
-        let Usage { root, files, bytes, quota } = usage;
-        Account { user, home: root, files, bytes, quota }
+        let Usage { root, files, bytes, quota, file_quota } = usage;
+        Account { user, home: root, files, bytes, quota, file_quota }
     }
 }
 
@@ -185,13 +187,25 @@ impl Drive {
 
     /// Limits the bytes that a user's files may take, or ends the limit. What is there already stays.
     pub async fn set_quota(&self, login: &str, quota: Option<u64>) -> Result<()> {
-        let quota = quota.map(i64::try_from).transpose();
-        let quota = quota.map_err(|_| Error::invalid("quota", "That is too many bytes."))?;
+        let quota = limit(quota)?;
         self.catalog()
             .write((fold(login), quota), |tx, (login, quota)| {
                 Box::pin(async move {
                     let user = by_login(tx, login).await?;
                     users::set_quota(tx, user.id, *quota).await
+                })
+            })
+            .await
+    }
+
+    /// Limits how many files a user may have, or ends the limit. What is there already stays.
+    pub async fn set_file_quota(&self, login: &str, quota: Option<u64>) -> Result<()> {
+        let quota = limit(quota)?;
+        self.catalog()
+            .write((fold(login), quota), |tx, (login, quota)| {
+                Box::pin(async move {
+                    let user = by_login(tx, login).await?;
+                    users::set_file_quota(tx, user.id, *quota).await
                 })
             })
             .await
@@ -317,4 +331,10 @@ pub(super) async fn hash_password(password: String) -> Result<String> {
     let hash = move || Argon2::default().hash_password(password.as_bytes()).map(|h| h.to_string());
     let hashed = tokio::task::spawn_blocking(hash).await.map_err(Error::internal)?;
     hashed.map_err(|error| Error::internal(error.to_string()))
+}
+
+/// A quota as the catalog keeps it.
+fn limit(quota: Option<u64>) -> Result<Option<i64>> {
+    let quota = quota.map(i64::try_from).transpose();
+    quota.map_err(|_| Error::invalid("quota", "That is too many."))
 }

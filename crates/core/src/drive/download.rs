@@ -1,6 +1,7 @@
 //! Downloads: the current version of a file, or a range of it.
 
 use super::Drive;
+use super::limits::Transfer;
 use crate::access::{Caller, Right, grant, grant_content};
 use crate::catalog::asked::FileAndContent;
 use crate::catalog::files::File;
@@ -24,6 +25,7 @@ pub struct Download {
     drive: Drive,
     caller: Caller,
     content: StoredContent,
+    transfer: Transfer,
 }
 
 /// The bytes of a download, in order.
@@ -34,6 +36,7 @@ pub struct DownloadBody {
     file: FileId,
     reader: ContentReader,
     renew: Time,
+    _transfer: Transfer,
 }
 
 impl Drive {
@@ -67,8 +70,9 @@ impl Drive {
             })
             .await?;
         self.note_use(caller, now);
+        let transfer = self.0.admission.transfer()?;
         let content = file.stored(inline)?;
-        Ok(Download { file, drive: self.clone(), caller: caller.clone(), content })
+        Ok(Download { file, drive: self.clone(), caller: caller.clone(), content, transfer })
     }
 
     /// Opens a plain text file for reading, if the caller may.
@@ -91,7 +95,7 @@ impl Download {
         let reader = self.drive.vault().read(&self.content, &key, range)?;
         let renew = self.drive.now().plus_seconds(RENEW_SECONDS);
         let (drive, caller, file) = (self.drive, self.caller, self.file.id);
-        Ok(DownloadBody { drive, caller, file, reader, renew })
+        Ok(DownloadBody { drive, caller, file, reader, renew, _transfer: self.transfer })
     }
 }
 

@@ -3,12 +3,12 @@
 //! anything. What a caller may do is not decided here: who signed in is looked up again, by the
 //! stored hash that was verified, in each operation's own transaction.
 
-mod buckets;
 #[cfg(test)]
 mod tests;
 
 use super::Drive;
 use super::account::random_bytes;
+use super::buckets::Buckets;
 use crate::access::{Caller, Credential};
 use crate::catalog::users;
 use crate::clock::{Clock, Time};
@@ -20,7 +20,6 @@ use argon2::{Argon2, Params};
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD_NO_PAD;
-use buckets::Buckets;
 use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -33,9 +32,9 @@ const VERIFIED_AT_ONCE: usize = 2;
 const REMEMBERED_SECONDS: i64 = 60;
 const REMEMBERED_MAX: usize = 10_000;
 /// Failures of one account: ten, then one each six seconds.
-const PER_ACCOUNT: (i64, i64) = (10, 6);
+const PER_ACCOUNT: (i64, i64) = (10, 6_000_000);
 /// Failures from one address: fifty, then one each second.
-const PER_ADDRESS: (i64, i64) = (50, 1);
+const PER_ADDRESS: (i64, i64) = (50, 1_000_000);
 const TURNS: usize = 64;
 
 /// A keyed hash: nothing that is kept in memory can be tried against, or stands for, a password.
@@ -72,8 +71,8 @@ impl Default for SignIns {
             nobody: hash_of_nothing(),
             verified: Mutex::default(),
             limits: Mutex::new(Limits {
-                accounts: Buckets::new(PER_ACCOUNT),
-                addresses: Buckets::new(PER_ADDRESS),
+                accounts: Buckets::new(PER_ACCOUNT.0, PER_ACCOUNT.1),
+                addresses: Buckets::new(PER_ADDRESS.0, PER_ADDRESS.1),
             }),
             hashing: Arc::new(Semaphore::new(VERIFIED_AT_ONCE)),
             turns: [const { tokio::sync::Mutex::const_new(()) }; TURNS],
@@ -207,7 +206,7 @@ impl Drop for Attempt {
 }
 
 /// What counts as one address: one host's IPv6 addresses are a /64 at least.
-fn network(address: IpAddr) -> IpAddr {
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => address.into(),
         IpAddr::V6(address) => Ipv6Addr::from(address.to_bits() >> 64 << 64).into(),
@@ -227,6 +226,6 @@ fn digest(tag: &hmac::Tag) -> Digest {
     tag.as_ref().try_into().expect("HMAC-SHA256 has 32 bytes")
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -10,6 +10,7 @@ pub(super) use commit::{Wrapped, insert_version, replaced, upload_path};
 
 use super::Drive;
 use super::arrange::check_type;
+use super::limits::Transfer;
 use super::once::is_answered;
 use crate::access::{Caller, identify};
 use crate::catalog::contents;
@@ -38,6 +39,7 @@ pub struct Upload {
     renew: Time,
     /// A part may be on its way to the store, and nobody waits for it.
     unsure: bool,
+    _transfer: Transfer,
 }
 
 /// Where an upload goes.
@@ -122,6 +124,7 @@ impl Drive {
             })
             .await?;
         self.note_use(caller, now);
+        let transfer = self.0.admission.transfer()?;
         self.vault().blobs.check_room()?;
         let (caller, _, target) = input;
         Ok(Upload {
@@ -134,6 +137,7 @@ impl Drive {
             leased: Vec::new(),
             renew: self.now().plus_seconds(LEASE_SECONDS / 2),
             unsure: false,
+            _transfer: transfer,
         })
     }
 }
@@ -145,7 +149,7 @@ impl Upload {
         // It comes back when all is in, so that a content with a gap is never finished.
         let mut writer = self.writer.take().ok_or_else(ended)?;
         self.received += chunk.len() as u64;
-        if let Some(limit) = self.drive.0.limits.file_size.filter(|most| self.received > *most) {
+        if let Some(limit) = self.drive.0.admission.file_size.filter(|most| self.received > *most) {
             writer.discard().await;
             return Err(Error::TooLarge { limit });
         }

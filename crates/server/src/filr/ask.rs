@@ -42,7 +42,9 @@ impl Ask {
 
     async fn read(app: &App, parts: &mut Parts) -> Result<Self, Problem> {
         let address = peer(parts, &app.settings);
+        app.drive.admit_from(address)?;
         let caller = auth::sign_in(app, &parts.headers, address).await?;
+        app.drive.admit(&caller).await?;
         let caller = keyed(caller, &parts.method, &parts.headers)
             .map_err(|malformed| Problem::BadInput(malformed.to_string()))?;
         let Ok(site) = Site::from_request_parts(parts, app).await;

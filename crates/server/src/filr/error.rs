@@ -129,7 +129,9 @@ impl Problem {
             headers.insert(WWW_AUTHENTICATE, scheme);
         }
         let retry = match self {
-            Problem::Domain(Error::Throttled { seconds }) => Some(*seconds),
+            Problem::Domain(Error::Throttled { seconds } | Error::TooManyRequests { seconds }) => {
+                Some(*seconds)
+            }
             _ => (status == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_SECONDS),
         };
         if let Some(seconds) = retry {
@@ -192,7 +194,10 @@ impl Problem {
 fn domain(error: &Error, asked: Asked) -> Answer {
     let (status, code) = match error {
         Error::Unauthenticated => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
-        Error::Throttled { .. } => (StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_REQUESTS"),
+        Error::Throttled { .. } | Error::TooManyRequests { .. } => {
+            (StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_REQUESTS")
+        }
+        Error::TooManyTransfers => (StatusCode::SERVICE_UNAVAILABLE, "TOO_MANY_TRANSFERS"),
         Error::NotFound(thing) => (StatusCode::NOT_FOUND, not_found(*thing, asked)),
         Error::NoSuchPage => (StatusCode::NOT_FOUND, "NOT_FOUND"),
         Error::Forbidden => (StatusCode::FORBIDDEN, "ACCESS_DENIED"),
@@ -215,7 +220,9 @@ fn domain(error: &Error, asked: Asked) -> Answer {
         Error::Taken { .. } => (StatusCode::CONFLICT, "BAD_INPUT"),
         Error::OnlyVersion => (StatusCode::FORBIDDEN, "FILE_ONLY_VERSION"),
         Error::TooLarge { .. } => (StatusCode::FORBIDDEN, "FILE_SIZE_LIMIT_EXCEEDED"),
-        Error::QuotaExceeded { .. } => (StatusCode::FORBIDDEN, "USER_QUOTA_EXCEEDED"),
+        Error::QuotaExceeded { .. } | Error::TooManyFiles { .. } => {
+            (StatusCode::FORBIDDEN, "USER_QUOTA_EXCEEDED")
+        }
         Error::StorageFull => (StatusCode::INSUFFICIENT_STORAGE, "SERVER_ERROR"),
         Error::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "SERVER_ERROR"),
         Error::Damaged { .. } | Error::Refused(_) | Error::Internal(_) => {

@@ -5,6 +5,7 @@ use super::error::Problem;
 use crate::app::App;
 use crate::http::authorization::{self, Shown, Unreadable};
 use crate::http::idempotency_key::keyed;
+use crate::site::peer;
 use axum::extract::FromRequestParts;
 use bindery_core::Caller;
 use http::header::AUTHORIZATION;
@@ -20,9 +21,11 @@ impl FromRequestParts<App> for Credentials {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        app.drive.admit_from(peer(parts, &app.settings))?;
         let header = parts.headers.get(AUTHORIZATION).map(http::HeaderValue::as_bytes);
         let token = read(header).map_err(Problem::Unauthenticated)?;
         let caller = Caller::with_token(token);
+        app.drive.admit(&caller).await?;
         let caller = match keyed(caller.clone(), &parts.method, &parts.headers) {
             Ok(caller) => caller,
             Err(malformed) => {

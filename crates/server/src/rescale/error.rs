@@ -84,7 +84,9 @@ impl IntoResponse for Problem {
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Token"));
         }
-        if let Problem::Domain(Error::Throttled { seconds }) = &self {
+        if let Problem::Domain(Error::Throttled { seconds } | Error::TooManyRequests { seconds }) =
+            &self
+        {
             headers.insert(RETRY_AFTER, HeaderValue::from(*seconds));
         }
         if status == StatusCode::SERVICE_UNAVAILABLE {
@@ -116,11 +118,15 @@ fn domain(error: &Error) -> (StatusCode, Value) {
             (StatusCode::BAD_REQUEST, detail(&error.to_string()))
         }
         Error::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, detail(&error.to_string())),
-        Error::QuotaExceeded { .. } => (
+        Error::QuotaExceeded { .. } | Error::TooManyFiles { .. } => (
             StatusCode::FORBIDDEN,
             detail("The owner of the files has no room for this. Nothing was stored."),
         ),
-        Error::Throttled { .. } => (StatusCode::TOO_MANY_REQUESTS, detail(&error.to_string())),
+        Error::Throttled { seconds } | Error::TooManyRequests { seconds } => (
+            StatusCode::TOO_MANY_REQUESTS,
+            detail(&format!("Request was throttled. Expected available in {seconds} seconds.")),
+        ),
+        Error::TooManyTransfers => (StatusCode::SERVICE_UNAVAILABLE, detail(&error.to_string())),
         Error::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, detail(&error.to_string())),
         Error::Taken { why } => (StatusCode::CONFLICT, detail(why)),
         Error::Exists(_)

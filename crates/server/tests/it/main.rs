@@ -5,6 +5,7 @@
 #[path = "../../../core/tests/it/backend.rs"]
 mod backend;
 mod filr;
+mod limits;
 mod parity;
 mod rescale;
 mod tidy;

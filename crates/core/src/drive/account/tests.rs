@@ -153,3 +153,25 @@ async fn a_quota_below_what_is_there_only_lets_nothing_in() {
     let unknown = drive.set_quota("nobody", None).await.unwrap_err();
     assert!(matches!(unknown, Error::NotFound(Thing::User)), "{unknown}");
 }
+
+#[tokio::test]
+async fn a_quota_of_files_counts_files_and_not_versions() {
+    let (_directory, drive) = store().await;
+    let jane = user(&drive, "jane", "").await;
+    drive.set_file_quota("jane", Some(2)).await.unwrap();
+    let first = put(&drive, &jane, "a.txt", 1).await.unwrap();
+    put(&drive, &jane, "b.txt", 1).await.unwrap();
+    let full = |made: Result<FileId>| match made {
+        Err(Error::TooManyFiles { quota }) => assert_eq!(quota, 2),
+        other => panic!("{other:?}"),
+    };
+    full(put(&drive, &jane, "c.txt", 0).await);
+    put(&drive, &jane, "b.txt", 5).await.unwrap();
+    drive.delete_file(&jane, first.into(), DeleteFile::default()).await.unwrap();
+    put(&drive, &jane, "c.txt", 0).await.unwrap();
+    let back = drive.restore(&jane, first).await.unwrap_err();
+    assert!(matches!(back, Error::TooManyFiles { quota: 2 }), "{back}");
+    assert_eq!(drive.account_of("jane").await.unwrap().files, 2);
+    drive.set_file_quota("jane", None).await.unwrap();
+    drive.restore(&jane, first).await.unwrap();
+}

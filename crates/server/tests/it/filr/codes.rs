@@ -449,7 +449,7 @@ async fn a_quota_is_kept_and_told() {
 #[tokio::test]
 async fn a_file_is_no_larger_than_the_operator_permits() {
     for limit in [1000, 300_000] {
-        let limits = Limits { file_size: Some(limit as u64) };
+        let limits = Limits { file_size: Some(limit as u64), ..Limits::default() };
         let ann = Filr::in_world(World::limited(Settings::default(), limits).await).await;
         let file = ann.file(MY_FILES, "a.dat", &bytes(limit)).await;
         let before = ann.world.stored();

@@ -9,28 +9,29 @@ use std::hash::Hash;
 const KEYS_MAX: usize = 10_000;
 
 /// Buckets of one kind.
+#[derive(Debug)]
 pub(super) struct Buckets<K> {
     burst: i64,
-    refill_seconds: i64,
+    refill_micros: i64,
     full: HashMap<K, Time>,
 }
 
 impl<K: Copy + Eq + Hash> Buckets<K> {
-    /// Buckets that hold `burst` tokens and get one each `refill_seconds`.
-    pub(super) fn new((burst, refill_seconds): (i64, i64)) -> Self {
-        Buckets { burst, refill_seconds, full: HashMap::new() }
+    /// Buckets that hold `burst` tokens and get one each `refill_micros`.
+    pub(super) fn new(burst: i64, refill_micros: i64) -> Self {
+        Buckets { burst, refill_micros, full: HashMap::new() }
     }
 
     /// Seconds until a token is there; 0 if one is.
     pub(super) fn wait(&self, key: &K, now: Time) -> u64 {
-        let first = now.plus_seconds((self.burst - 1) * self.refill_seconds);
+        let first = self.later(now, self.burst - 1);
         let micros = self.full(key, now).0.saturating_sub(first.0).max(0);
         micros.cast_unsigned().div_ceil(1_000_000)
     }
 
     /// Takes a token that is there.
     pub(super) fn take(&mut self, key: K, now: Time) {
-        let full = self.full(&key, now).plus_seconds(self.refill_seconds);
+        let full = self.later(self.full(&key, now), 1);
         if self.full.len() >= KEYS_MAX && !self.full.contains_key(&key) {
             self.full.retain(|_, full| now < *full);
             if self.full.len() >= KEYS_MAX {
@@ -43,14 +44,19 @@ impl<K: Copy + Eq + Hash> Buckets<K> {
 
     /// Puts a token back.
     pub(super) fn give_back(&mut self, key: &K) {
-        if let Some(full) = self.full.get_mut(key) {
-            *full = full.plus_seconds(-self.refill_seconds);
+        if let Some(full) = self.full.get(key).copied() {
+            self.full.insert(*key, self.later(full, -1));
         }
+    }
+
+    /// When so many tokens more have come.
+    fn later(&self, time: Time, tokens: i64) -> Time {
+        Time(time.0.saturating_add(tokens.saturating_mul(self.refill_micros)))
     }
 
     /// When a bucket is full. No bucket is emptier than empty, also if the clock was set back.
     fn full(&self, key: &K, now: Time) -> Time {
-        let empty = now.plus_seconds(self.burst * self.refill_seconds);
+        let empty = self.later(now, self.burst);
         self.full.get(key).map_or(now, |full| (*full).clamp(now, empty))
     }
 }
@@ -62,7 +68,7 @@ mod tests {
     const START: Time = Time(1_000_000_000_000);
 
     fn empty() -> Buckets<usize> {
-        let mut buckets = Buckets::new((3, 10));
+        let mut buckets = Buckets::new(3, 10_000_000);
         for _ in 0..3 {
             assert_eq!(buckets.wait(&1, START), 0);
             buckets.take(1, START);
