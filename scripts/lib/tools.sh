@@ -11,6 +11,8 @@ mkdir -p "$tools/bin"
 # A clean run gains nothing from incremental files, and they fill the cache.
 if [ -n "${CI:-}" ]; then export CARGO_INCREMENTAL=0; fi
 
+cargo_auditable_version=0.7.7
+cargo_cyclonedx_version=0.5.9
 cargo_deny_version=0.20.2
 cargo_fuzz_version=0.13.2
 azurite_version=3.35.0
