@@ -1,4 +1,4 @@
-//! One content on its way out: fetched a window ahead, opened segment by segment. No byte leaves
+//! One content on its way out: fetched a window at a time, opened segment by segment. No byte leaves
 //! that was not verified.
 
 use super::blobs::Blobs;
@@ -13,8 +13,12 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use tokio::task::JoinHandle;
 
-/// Plaintext that is fetched and opened at once, in bytes.
+/// Plaintext that is fetched and opened at once, in bytes, and another such window ahead.
 const WINDOW: u64 = 4 * SEGMENT_LEN as u64;
+/// The same at the beginning, and nothing ahead: a peer that takes next to nothing holds no more than that.
+const FIRST_WINDOW: u64 = SEGMENT_LEN as u64;
+/// Whoever has taken so many bytes goes on taking: systems rarely hold as much for one that does not.
+const TRUSTED: u64 = 1 << 20;
 
 /// A range of a content, in order.
 #[derive(Debug)]
@@ -61,13 +65,18 @@ impl ContentReader {
             if let Some(piece) = self.ready.pop_front() {
                 return Ok(Some(piece));
             }
+            if self.ahead.is_none() {
+                self.look_ahead();
+            }
             let Some(ahead) = &mut self.ahead else {
                 return Ok(None);
             };
             let fetched = ahead.await;
             self.ahead = None;
             self.ready = fetched.map_err(Error::internal)??;
-            self.look_ahead();
+            if self.windows.as_ref().is_some_and(Windows::is_trusted) {
+                self.look_ahead();
+            }
         }
     }
 
@@ -101,11 +110,16 @@ struct Windows {
     current: usize,
     begins: u64,
     range: Range<u64>,
+    fetched: u64,
 }
 
 impl Windows {
     fn new(source: Source, objects: Vec<ObjectRef>, range: Range<u64>) -> Self {
-        Windows { source, objects, current: 0, begins: 0, range }
+        Windows { source, objects, current: 0, begins: 0, range, fetched: 0 }
+    }
+
+    fn is_trusted(&self) -> bool {
+        self.fetched >= TRUSTED
     }
 
     fn next(&mut self) -> Option<Window> {
@@ -118,9 +132,11 @@ impl Windows {
         }
         let object = &self.objects[self.current];
         let start = self.range.start - self.begins;
+        let window = if self.is_trusted() { WINDOW } else { FIRST_WINDOW };
         // Windows end at a multiple of their size, so that no segment is fetched twice.
-        let end = (start / WINDOW + 1) * WINDOW;
+        let end = (start / window + 1) * window;
         let end = end.min(object.size).min(self.range.end - self.begins);
+        self.fetched += end - start;
         self.range.start = self.begins + end;
         Some(Window {
             source: self.source.clone(),
