@@ -63,11 +63,13 @@ pub(crate) async fn run(config: &Config, args: ServeArgs) -> Result<ExitCode, Fa
         tracing::warn!(%error, "listening on {url}");
     }
     let sweeper = tokio::spawn(sweep_each_minute(drive.clone(), settings.sweep));
-    let router = app::app(drive, settings.app);
+    let router = app::app(drive.clone(), settings.app);
     listener::serve(listener, router, tls, listener::Limits::default(), stop).await;
     sweeper.abort();
     drop(lock);
     tracing::info!("stopped");
+    // Whoever starts it again must know that this end was not like others.
+    drive.may_write()?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -33,6 +33,7 @@ pub(crate) use conn::{Tx, Unit};
 pub use postgres::Database;
 
 use crate::clock::{Clock, Time};
+use crate::disk::Disk;
 use crate::error::Result;
 use postgres::Pool;
 use reader::{Extent, Readers};
@@ -44,6 +45,7 @@ use writer::Writer;
 pub(crate) struct Catalog {
     readers: Reading,
     writer: Writer,
+    disk: Disk,
 }
 
 #[derive(Debug)]
@@ -54,17 +56,24 @@ enum Reading {
 
 impl Catalog {
     /// Opens the embedded catalog in `path`, makes or migrates its schema, and starts its writer.
-    pub(crate) fn open(path: &Path, clock: &Clock) -> Result<Self> {
+    pub(crate) fn open(path: &Path, clock: &Clock, disk: &Disk) -> Result<Self> {
         let mut conn = conn::open_writer(path)?;
         migrate::migrate(&mut conn, clock)?;
         let readers = Reading::Embedded(Readers::new(path));
-        Ok(Catalog { readers, writer: Writer::start(conn)? })
+        let writer = Writer::start(conn, disk.clone())?;
+        Ok(Catalog { readers, writer, disk: disk.clone() })
     }
 
-    /// Comes to a catalog on a server.
-    pub(crate) async fn open_server(database: &Database, clock: &Clock) -> Result<Self> {
+    /// Comes to a catalog on a server. It has no part in this machine's `disk`, but writes no more either
+    /// when that has failed.
+    pub(crate) async fn open_server(
+        database: &Database,
+        clock: &Clock,
+        disk: &Disk,
+    ) -> Result<Self> {
         let pool = postgres::open(database, clock).await?;
-        Ok(Catalog { readers: Reading::Server(pool.clone()), writer: Writer::on_server(pool) })
+        let (readers, writer) = (Reading::Server(pool.clone()), Writer::on_server(pool));
+        Ok(Catalog { readers, writer, disk: disk.clone() })
     }
 
     /// Runs a unit of one statement that only reads: no transaction is made for it.
@@ -116,6 +125,7 @@ impl Catalog {
         T: Send + 'static,
         F: for<'a, 'tx> Fn(&'a mut Tx<'tx>, &'a I) -> Unit<'a, T> + Send + 'static,
     {
+        self.disk.may_write()?;
         self.writer.run(input, unit).await
     }
 

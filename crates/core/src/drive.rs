@@ -37,8 +37,9 @@ use crate::access::{Caller, Credential};
 use crate::catalog::users::{self, User};
 use crate::catalog::{Catalog, Database, meta};
 use crate::clock::{Clock, Time};
+use crate::disk::{Disk, sync_directory};
 use crate::error::{Error, Result};
-use crate::vault::blobs::{Blobs, sync_directory};
+use crate::vault::blobs::Blobs;
 use crate::vault::keys::Keyring;
 use crate::vault::{Service, Vault};
 use limits::Admission;
@@ -93,6 +94,7 @@ pub struct Drive(Arc<Inner>);
 struct Inner {
     catalog: Catalog,
     vault: Vault,
+    disk: Disk,
     clock: Clock,
     admission: Admission,
     /// Which of the nodes that share a catalog this is: drawn at each start.
@@ -113,7 +115,17 @@ impl Drive {
 
     /// As [`Drive::open`], with limits.
     pub async fn open_limited(location: &Location, clock: Clock, limits: Limits) -> Result<Self> {
-        let drive = Drive::assemble(location, clock, limits, None).await?;
+        Drive::open_on(Disk::default(), location, clock, limits).await
+    }
+
+    /// On a disk that a test may watch.
+    async fn open_on(
+        disk: Disk,
+        location: &Location,
+        clock: Clock,
+        limits: Limits,
+    ) -> Result<Self> {
+        let drive = Drive::assemble(disk, location, (clock, limits), None).await?;
         drive.check_whole().await?;
         drive.check_keys().await?;
         drive.check_blobs().await?;
@@ -123,9 +135,9 @@ impl Drive {
     /// A store of its parts, none of which is made to fit another yet; its keys are those in its key
     /// file, unless they are given.
     async fn assemble(
+        disk: Disk,
         location: &Location,
-        clock: Clock,
-        limits: Limits,
+        (clock, limits): (Clock, Limits),
         keys: Option<Arc<Keyring>>,
     ) -> Result<Self> {
         let (catalog_file, key_file) = (location.catalog(), location.key_file());
@@ -134,7 +146,7 @@ impl Drive {
             sync_directory(location.data.parent().unwrap_or(Path::new(".")))?;
         }
         let server = match &location.database {
-            Some(database) => Some(Catalog::open_server(database, &clock).await?),
+            Some(database) => Some(Catalog::open_server(database, &clock, &disk).await?),
             None => None,
         };
         let known = match &server {
@@ -149,17 +161,18 @@ impl Drive {
         };
         let catalog = match server {
             Some(catalog) => catalog,
-            None => Catalog::open(&catalog_file, &clock)?,
+            None => Catalog::open(&catalog_file, &clock, &disk)?,
         };
         sync_directory(&location.data)?;
         let blobs = match &location.blobs {
             Some(url) => Blobs::open_url(url, &location.service)?,
-            None => Blobs::open(&location.data.join("objects"))?,
+            None => Blobs::open(&location.data.join("objects"), disk.clone())?,
         };
         let vault = Vault::new(blobs, keys);
         Ok(Drive(Arc::new(Inner {
             catalog,
             vault,
+            disk,
             clock,
             admission: Admission::new(limits),
             node: u64::from_be_bytes(account::random_bytes()),
@@ -199,6 +212,12 @@ impl Drive {
     pub async fn ready(&self) -> Result<()> {
         self.has_users().await?;
         self.vault().blobs.ready().await
+    }
+
+    /// Whether this process may still write: it does not once a sync has failed. It still reads, and is to
+    /// end with an error.
+    pub fn may_write(&self) -> Result<()> {
+        self.0.disk.may_write()
     }
 
     pub(crate) fn catalog(&self) -> &Catalog {

@@ -216,25 +216,13 @@ impl From<std::io::Error> for Error {
 
 impl From<object_store::Error> for Error {
     fn from(error: object_store::Error) -> Self {
-        let mut cause: Option<&(dyn StdError + 'static)> = Some(&error);
-        while let Some(current) = cause {
-            if current.downcast_ref::<std::io::Error>().is_some_and(is_full) {
-                return Error::StorageFull;
-            }
-            cause = current.source();
-        }
         match error {
             // A service that cannot be reached, or that is not well, may be by the next try.
-            object_store::Error::Generic { store, .. } if store != LOCAL_STORE => {
-                Error::Unavailable(error.into())
-            }
+            object_store::Error::Generic { .. } => Error::Unavailable(error.into()),
             _ => Error::Internal(error.into()),
         }
     }
 }
-
-/// What the local backend calls itself in its errors.
-const LOCAL_STORE: &str = "LocalFileSystem";
 
 fn is_full(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{QuotaExceeded, StorageFull};

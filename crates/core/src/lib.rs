@@ -11,6 +11,7 @@
 mod access;
 mod catalog;
 mod clock;
+mod disk;
 mod drive;
 mod error;
 mod id;

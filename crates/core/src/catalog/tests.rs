@@ -12,6 +12,7 @@ use super::{
     users,
 };
 use crate::clock::{Clock, Time};
+use crate::disk::Disk;
 use tempfile::TempDir;
 
 /// Every statement, by name.
@@ -37,10 +38,24 @@ fn statements() -> Vec<(String, Sql)> {
 }
 
 fn catalog() -> (TempDir, Catalog) {
+    catalog_on(&Disk::default())
+}
+
+fn catalog_on(disk: &Disk) -> (TempDir, Catalog) {
     let directory = tempfile::tempdir().unwrap();
     let clock = Clock::fixed(Time(1_000_000));
-    let catalog = Catalog::open(&directory.path().join("catalog.db"), &clock).unwrap();
+    let path = directory.path().join("catalog.db");
+    let catalog = Catalog::open(&path, &clock, disk).unwrap();
     (directory, catalog)
+}
+
+/// What the engine says when the disk below it fails so.
+pub(super) fn engine_error(error: &std::io::Error) -> rusqlite::Error {
+    let code = match error.kind() {
+        std::io::ErrorKind::StorageFull => rusqlite::ffi::SQLITE_FULL,
+        _ => rusqlite::ffi::SQLITE_IOERR_FSYNC,
+    };
+    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None)
 }
 
 impl Catalog {
@@ -81,7 +96,7 @@ async fn a_newer_schema_is_refused() {
     drop(catalog);
     let path = directory.path().join("catalog.db");
     rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
-    let refused = Catalog::open(&path, &Clock::System).unwrap_err();
+    let refused = Catalog::open(&path, &Clock::System, &Disk::default()).unwrap_err();
     assert!(refused.to_string().contains("schema version 99"), "{refused}");
 }
 

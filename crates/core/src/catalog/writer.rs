@@ -4,11 +4,12 @@
 
 use super::conn::{self, Tx, Unit};
 use super::postgres::Pool;
+use crate::disk::{self, Disk, Step};
 use crate::error::{Error, Result};
 use futures_util::future::{BoxFuture, FutureExt as _};
 use rusqlite::Connection;
 use rusqlite::ErrorCode::DiskFull;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::{mpsc, oneshot};
@@ -40,12 +41,15 @@ pub(super) fn batch(
 }
 
 impl Writer {
-    pub(super) fn start(conn: Connection) -> Result<Self> {
+    pub(super) fn start(conn: Connection, disk: Disk) -> Result<Self> {
         let (queue, jobs) = mpsc::channel(QUEUED_UNITS);
-        let mut desk = Desk::new(conn)?;
-        let thread = std::thread::Builder::new()
-            .name("catalog-writer".into())
-            .spawn(move || desk.serve(jobs))?;
+        let mut desk = Desk::new(conn, disk.clone())?;
+        let serve = move || {
+            if catch_unwind(AssertUnwindSafe(|| desk.serve(jobs))).is_err() {
+                disk.end_writing("the catalog's writer", &"it panicked");
+            }
+        };
+        let thread = std::thread::Builder::new().name("catalog-writer".into()).spawn(serve)?;
         Ok(Writer { queue: Some(queue), thread: Some(thread) })
     }
 
@@ -141,8 +145,8 @@ pub(super) enum Failure {
     Full,
     /// The transaction could not begin; nothing was written.
     Busy,
-    /// The outcome of a commit is unknown: nothing more is written by this process.
-    Fenced,
+    /// This process writes no more: a sync failed, now or before.
+    Ended,
     /// The server cannot be reached, or went away before the commit; nothing was written.
     Unreachable,
     /// The server went away in the commit, and whether it stands could not be learned.
@@ -154,12 +158,13 @@ impl From<Failure> for Error {
         match failure {
             Failure::Full => Error::StorageFull,
             Failure::Busy => Error::Unavailable("another process holds the catalog".into()),
-            Failure::Fenced => Error::Unavailable(
-                "a write to the catalog failed with an unknown outcome: see the log, check the disk, restart".into(),
-            ),
-            Failure::Unreachable => Error::Unavailable("the catalog's server is not available".into()),
+            Failure::Ended => disk::ended(),
+            Failure::Unreachable => {
+                Error::Unavailable("the catalog's server is not available".into())
+            }
             Failure::Unknown => Error::Unavailable(
-                "the catalog's server went away in a write, which may or may not have taken effect".into(),
+                "the catalog's server went away in a write, which may or may not have taken effect"
+                    .into(),
             ),
         }
     }
@@ -169,11 +174,11 @@ impl From<Failure> for Error {
 struct Desk {
     conn: Connection,
     log_pages: Arc<AtomicU32>,
-    fenced: bool,
+    disk: Disk,
 }
 
 impl Desk {
-    fn new(mut conn: Connection) -> Result<Self> {
+    fn new(mut conn: Connection, disk: Disk) -> Result<Self> {
         let log_pages = Arc::new(AtomicU32::new(0));
         let seen = Arc::clone(&log_pages);
         // This replaces the automatic checkpoint, which would make a waiting unit pay for it.
@@ -181,7 +186,7 @@ impl Desk {
             seen.store(pages.unsigned_abs(), Ordering::Relaxed);
             Ok(())
         }))?;
-        Ok(Desk { conn, log_pages, fenced: false })
+        Ok(Desk { conn, log_pages, disk })
     }
 
     fn serve(&mut self, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
@@ -208,8 +213,8 @@ impl Desk {
     }
 
     fn transact(&mut self, batch: &mut [Box<dyn Job>]) -> Outcome {
-        if self.fenced {
-            return Outcome::Failed(Failure::Fenced);
+        if self.disk.may_write().is_err() {
+            return Outcome::Failed(Failure::Ended);
         }
         if let Err(error) = self.statement("begin immediate") {
             tracing::warn!(%error, "the catalog's transaction did not begin");
@@ -221,7 +226,8 @@ impl Desk {
                 return Outcome::Lost;
             }
         }
-        match self.statement("commit") {
+        let committed = self.statement("commit").and_then(|()| self.watched(Step::Committed));
+        match committed {
             Ok(()) => Outcome::Committed,
             Err(error) => self.commit_failed(&error),
         }
@@ -242,24 +248,39 @@ impl Desk {
         if is_full(error) {
             return Outcome::Failed(Failure::Full);
         }
-        tracing::error!(%error, "a commit failed with an unknown outcome: no more writes");
-        self.fenced = true;
-        Outcome::Failed(Failure::Fenced)
+        self.disk.end_writing("a commit", error);
+        Outcome::Failed(Failure::Ended)
     }
 
     /// Between batches, so that no unit waits for it.
     fn checkpoint(&mut self) {
-        if self.fenced || self.log_pages.load(Ordering::Relaxed) < CHECKPOINT_PAGES {
+        let few = self.log_pages.load(Ordering::Relaxed) < CHECKPOINT_PAGES;
+        if few || self.disk.may_write().is_err() {
             return;
         }
-        match self.conn.query_row("pragma wal_checkpoint(passive)", [], |_| Ok(())) {
+        match self.statement("pragma wal_checkpoint(passive)") {
             Ok(()) => self.log_pages.store(0, Ordering::Relaxed),
-            Err(error) => tracing::warn!(%error, "the catalog's log was not copied back"),
+            Err(error) if is_full(&error) => {
+                tracing::warn!(%error, "the catalog's log was not copied back");
+            }
+            Err(error) => drop(self.disk.end_writing("a copy of the catalog's log", &error)),
         }
     }
 
     fn statement(&self, sql: &str) -> rusqlite::Result<()> {
-        self.conn.prepare_cached(sql)?.execute([]).map(|_| ())
+        self.watched(Step::Statement(sql))?;
+        self.conn.prepare_cached(sql)?.query([])?.next().map(drop)
+    }
+
+    #[cfg(not(test))]
+    fn watched(&self, _: Step<'_>) -> rusqlite::Result<()> {
+        Ok(())
+    }
+
+    /// In a test a statement fails as if the engine had failed.
+    #[cfg(test)]
+    fn watched(&self, step: Step<'_>) -> rusqlite::Result<()> {
+        self.disk.watched(step).map_err(|error| super::tests::engine_error(&error))
     }
 }
 

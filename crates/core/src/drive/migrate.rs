@@ -12,6 +12,7 @@ use super::{Checked, Drive, Limits, Location};
 use crate::catalog::copy::{self, CopiedRow, TABLES, Table};
 use crate::catalog::files::{self, File};
 use crate::catalog::{contents, meta, users};
+use crate::disk::Disk;
 use crate::error::{Error, Result};
 use crate::id::{FileId, UserId};
 use crate::vault::blobs::BlobWriter;
@@ -63,7 +64,8 @@ impl Drive {
         mut progress: impl FnMut(Checked, Checked),
     ) -> Result<Migration> {
         let keys = Some(Arc::clone(&self.vault().keys));
-        let target = Drive::assemble(to, self.clock().clone(), Limits::default(), keys).await?;
+        let settings = (self.clock().clone(), Limits::default());
+        let target = Drive::assemble(Disk::default(), to, settings, keys).await?;
         if self.vault().blobs.is_same_directory(&target.vault().blobs) {
             return Err(Error::Refused(
                 "both sides would have their objects in the same directory: name another one"

@@ -1,9 +1,12 @@
 //! The domain from inside: what no caller can bring about, a catalog that was tampered with, a limit
 //! that is lower than the format's, a disk that is full.
 
+mod faults;
 mod full;
+mod ground;
 mod inspect;
 mod objects;
+mod power;
 mod tamper;
 
 #[path = "../../tests/it/backend.rs"]

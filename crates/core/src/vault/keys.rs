@@ -1,8 +1,8 @@
 //! The master keys: a file of the operator's, read at start. Whoever holds it and the store can read
 //! everything, so it is readable by its owner alone, and losing it loses every content.
 
-use super::blobs::sync_directory;
 use super::seal::{DataKey, MasterKey, SealError};
+use crate::disk::sync_directory;
 use crate::error::{Error, Result};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;

@@ -1,10 +1,12 @@
 //! Many units, one commit; and one bad unit harms no other.
 
-use super::catalog;
+use super::{catalog, catalog_on};
 use crate::catalog::row::params;
 use crate::catalog::sql::sql;
 use crate::catalog::{Catalog, Tx};
+use crate::disk::{Disk, Step};
 use crate::error::{Error, Result};
+use std::io;
 
 async fn put(tx: &mut Tx<'_>, key: i64) -> Result<()> {
     let insert = sql!("insert into meta (key, value) values ($1, $1)");
@@ -95,4 +97,28 @@ async fn a_full_disk_is_told_and_the_writer_lives() {
         .await;
     assert!(more.is_ok(), "{more:?}");
     assert_eq!(keys(&catalog).await, 1);
+}
+
+/// Copying the log back syncs, too; where it only finds no room, the log is kept, and it is tried again.
+#[tokio::test]
+async fn a_log_that_cannot_be_copied_back_ends_writing() {
+    for (kind, ends) in [(io::ErrorKind::StorageFull, false), (io::ErrorKind::Other, true)] {
+        let (_directory, catalog) = catalog_on(&Disk::watched_by(move |step| match step {
+            Step::Statement(sql) if sql.contains("checkpoint") => Err(kind.into()),
+            _ => Ok(()),
+        }));
+        let many = |tx: &mut Tx<'_>| {
+            let fill = "insert into meta (key, value) values (hex(randomblob(8)), hex(randomblob(4000000)))";
+            tx.embedded().unwrap().execute(fill, []).map(drop)
+        };
+        let filled = catalog.write((), move |tx, ()| {
+            let filled = many(tx);
+            Box::pin(async move { Ok(filled?) })
+        });
+        filled.await.unwrap();
+        // The log is copied back behind the answer, and before the next write.
+        let next = catalog.write((), |tx, ()| Box::pin(put(tx, 1))).await;
+        assert_eq!(matches!(next, Err(Error::Unavailable(_))), ends, "{kind}: {next:?}");
+        assert_eq!(keys(&catalog).await, if ends { 1 } else { 2 });
+    }
 }

@@ -1,21 +1,30 @@
 //! Stores behind a URL: S3 and what speaks its protocol, Google Cloud Storage, Azure. Credentials, region
 //! and endpoint come from the environment, as for each one's own tools.
 
+mod writer;
+
 use super::UploadId;
 use crate::error::{Error, Result};
+use crate::vault::object::BlobKey;
+use bytes::Bytes;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::multipart::MultipartStore;
 use object_store::path::Path;
-use object_store::{BackoffConfig, ClientConfigKey, ObjectStore, RetryConfig};
+use object_store::{
+    BackoffConfig, ClientConfigKey, GetOptions, GetRange, ObjectStore, ObjectStoreExt as _,
+    PutPayload, RetryConfig,
+};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
+pub(crate) use writer::RemoteWriter;
 
 /// The least that S3 takes as a part of several, in bytes; all but the last have this length.
-pub(super) const PART_LEN: usize = 5 << 20;
+const PART_LEN: usize = 5 << 20;
 /// Beside the part that is being filled: an upload holds two in memory.
-pub(super) const PARTS_IN_FLIGHT: usize = 1;
+const PARTS_IN_FLIGHT: usize = 1;
 /// What is asked for no longer: a part, or a few segments.
 const REQUEST: &str = "30 seconds";
 const CONNECT: &str = "5 seconds";
@@ -38,7 +47,7 @@ impl Default for Service {
 }
 
 /// What all services can do.
-pub(super) trait ServiceStore: ObjectStore + MultipartStore {}
+trait ServiceStore: ObjectStore + MultipartStore {}
 
 impl<T: ObjectStore + MultipartStore> ServiceStore for T {}
 
@@ -57,18 +66,100 @@ macro_rules! build {
     }};
 }
 
-/// The store, and what the names of all its objects begin with.
-pub(super) fn open(url: &str, service: &Service) -> Result<(Arc<dyn ServiceStore>, Path)> {
-    let refuse = |why: String| Error::Refused(format!("the store of objects {url}: {why}"));
-    let parts = url.split_once("://").filter(|(_, rest)| !rest.is_empty());
-    let (scheme, rest) = parts.ok_or_else(|| refuse("this is no s3://bucket/prefix".into()))?;
-    let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-    let prefix = if prefix.is_empty() { "bindery" } else { prefix };
-    let prefix =
-        Path::parse(prefix.trim_end_matches('/')).map_err(|error| refuse(error.to_string()))?;
-    let store = build(scheme, bucket, service).map_err(|error| refuse(error.to_string()))?;
-    let store = store.ok_or_else(|| refuse("only s3://, gs:// and az:// are known".into()))?;
-    Ok((store, prefix))
+/// A service, and what the names of all our objects there begin with.
+#[derive(Clone, Debug)]
+pub(crate) struct Remote {
+    service: Arc<dyn ServiceStore>,
+    prefix: Path,
+}
+
+impl Remote {
+    pub(super) fn open(url: &str, service: &Service) -> Result<Self> {
+        let refuse = |why: String| Error::Refused(format!("the store of objects {url}: {why}"));
+        let parts = url.split_once("://").filter(|(_, rest)| !rest.is_empty());
+        let (scheme, rest) = parts.ok_or_else(|| refuse("this is no s3://bucket/prefix".into()))?;
+        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        let prefix = if prefix.is_empty() { "bindery" } else { prefix };
+        let prefix =
+            Path::parse(prefix.trim_end_matches('/')).map_err(|error| refuse(error.to_string()))?;
+        let service = build(scheme, bucket, service).map_err(|error| refuse(error.to_string()))?;
+        let service =
+            service.ok_or_else(|| refuse("only s3://, gs:// and az:// are known".into()))?;
+        Ok(Remote { service, prefix })
+    }
+
+    pub(super) async fn belong_to(&self, id: &str) -> Result<()> {
+        let marker = self.marker();
+        let found = match self.service.get(&marker).await {
+            Ok(found) => found.bytes().await?,
+            Err(object_store::Error::NotFound { .. }) => {
+                self.service.put(&marker, PutPayload::from(id.to_owned())).await?;
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if found == id.as_bytes() {
+            return Ok(());
+        }
+        Err(Error::Refused(format!(
+            "the objects under {} belong to another catalog: name the bucket and prefix that are this \
+             one's, or new ones",
+            self.prefix
+        )))
+    }
+
+    pub(super) async fn ready(&self) -> Result<()> {
+        self.service.head(&self.marker()).await?;
+        Ok(())
+    }
+
+    pub(super) fn create(&self, blob: &BlobKey) -> RemoteWriter {
+        RemoteWriter::new(self, blob)
+    }
+
+    pub(super) async fn read(&self, blob: &BlobKey, range: Range<u64>) -> Result<Option<Bytes>> {
+        let Range { start, end } = range;
+        let options = GetOptions { range: Some(GetRange::Bounded(range)), ..Default::default() };
+        let found = match self.service.get_opts(&self.path(blob), options).await {
+            // The backend cuts a range at the object's end, and refuses one behind it.
+            Ok(found) if found.range == (start..end) => found,
+            Ok(_) => return Ok(None),
+            Err(error) => match self.size(blob).await? {
+                Some(size) if size >= end => return Err(error.into()),
+                _ => return Ok(None),
+            },
+        };
+        Ok(Some(found.bytes().await?))
+    }
+
+    pub(super) async fn size(&self, blob: &BlobKey) -> Result<Option<u64>> {
+        match self.service.head(&self.path(blob)).await {
+            Ok(meta) => Ok(Some(meta.size)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(super) async fn remove(&self, blob: &BlobKey, upload: Option<&UploadId>) -> Result<()> {
+        let path = self.path(blob);
+        // It goes first: nobody can then turn it into the object any more.
+        if let Some(upload) = upload {
+            abort(self.service.as_ref(), &path, upload).await?;
+        }
+        match self.service.delete(&path).await {
+            Err(object_store::Error::NotFound { .. }) => Ok(()),
+            removed => Ok(removed?),
+        }
+    }
+
+    fn path(&self, blob: &BlobKey) -> Path {
+        Path::from(format!("{}/{blob}", self.prefix))
+    }
+
+    /// The object that says whose these objects are.
+    fn marker(&self) -> Path {
+        Path::from(format!("{}/catalog-id", self.prefix))
+    }
 }
 
 fn build(
@@ -100,11 +191,7 @@ fn retries(patience: Duration) -> RetryConfig {
 }
 
 /// Ends what was sent in parts and is not complete, if it is still there.
-pub(super) async fn abort(
-    service: &dyn ServiceStore,
-    path: &Path,
-    upload: &UploadId,
-) -> Result<()> {
+async fn abort(service: &dyn ServiceStore, path: &Path, upload: &UploadId) -> Result<()> {
     match service.abort_multipart(path, &upload.0).await {
         Err(object_store::Error::NotFound { .. }) => Ok(()),
         // Some answer so when it is not there. Where it is a right that lacks, the objects of others
@@ -119,14 +206,9 @@ pub(super) async fn abort(
 
 /// A service that does not know a writer's parts any more has none that are worth keeping: the writer
 /// lost its lease, or the service its memory. It may be tried again.
-pub(super) fn unavailable(error: object_store::Error) -> Error {
+fn unavailable(error: object_store::Error) -> Error {
     match Error::from(error) {
         Error::Internal(source) => Error::Unavailable(source),
         other => other,
     }
-}
-
-/// The object that says whose these objects are.
-pub(super) fn marker(prefix: &Path) -> Path {
-    Path::from(format!("{prefix}/catalog-id"))
 }

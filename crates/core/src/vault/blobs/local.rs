@@ -1,0 +1,185 @@
+//! Objects as files of this machine: a folder for each first two digits of a name. A file is written under
+//! a staging name, and has its own only when what is in it is durable.
+
+use crate::disk::{self, Disk, DiskFile};
+use crate::error::{Error, Result};
+use crate::vault::object::BlobKey;
+use bytes::Bytes;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::runtime::Handle;
+use tokio::task::JoinSet;
+
+/// Writes on their way to the disk; with these an upload holds about three parts in memory.
+const WRITES_IN_FLIGHT: usize = 2;
+/// What uploads leave free on the disk, in bytes: the catalog needs room to delete a file too, and
+/// on a disk that is full to its last byte nothing could ever be deleted.
+const RESERVE: u64 = 32 << 20;
+
+/// A directory of objects.
+#[derive(Clone, Debug)]
+pub(crate) struct Local {
+    root: Arc<PathBuf>,
+    disk: Disk,
+}
+
+impl Local {
+    /// Opens the store in `root`, making what is missing of it and its 256 folders.
+    pub(super) fn open(root: &Path, disk: Disk) -> Result<Self> {
+        make_folders(root, &disk)?;
+        Ok(Local { root: Arc::new(root.canonicalize()?), disk })
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Refuses when uploads have taken all that they may.
+    pub(super) fn check_room(&self) -> Result<()> {
+        let full = self.disk.room(&self.root)?.is_some_and(|free| free < RESERVE);
+        if full { Err(Error::StorageFull) } else { Ok(()) }
+    }
+
+    pub(super) async fn create(&self, blob: &BlobKey) -> Result<LocalWriter> {
+        let (local, blob) = (self.clone(), blob.clone());
+        blocking(move || {
+            let staging = staging(&local.path(&blob));
+            let created = match local.disk.create(&staging)? {
+                None => {
+                    make_folders(&local.root, &local.disk)?;
+                    local.disk.create(&staging)?
+                }
+                created => created,
+            };
+            let file = created.ok_or_else(|| Error::internal("the store's folders are gone"))?;
+            let (file, writes) = (Some(Arc::new(file)), JoinSet::new());
+            Ok(LocalWriter { local, blob, file, writes, size: 0 })
+        })
+        .await
+    }
+
+    pub(super) async fn read(&self, blob: &BlobKey, range: Range<u64>) -> Result<Option<Bytes>> {
+        let path = self.path(blob);
+        blocking(move || Ok(disk::read(&path, range)?.map(Bytes::from))).await
+    }
+
+    pub(super) async fn size(&self, blob: &BlobKey) -> Result<Option<u64>> {
+        let path = self.path(blob);
+        blocking(move || disk::size(&path)).await
+    }
+
+    pub(super) async fn remove(&self, blob: &BlobKey) -> Result<()> {
+        let (disk, path) = (self.disk.clone(), self.path(blob));
+        blocking(move || {
+            // It goes first: a writer that is late can then no longer turn it into the object.
+            disk.remove(&staging(&path))?;
+            disk.remove(&path)?;
+            disk.sync_directory(folder(&path))
+        })
+        .await
+    }
+
+    fn path(&self, blob: &BlobKey) -> PathBuf {
+        self.root.join(blob.as_str())
+    }
+}
+
+/// Also where all are there they are synced: a process that was killed may have made them and not come
+/// to that.
+fn make_folders(root: &Path, disk: &Disk) -> Result<()> {
+    disk.make_directory(root, 0o700)?;
+    for folder in 0..=0xff {
+        disk.make_directory(&root.join(format!("{folder:02x}")), 0o777)?;
+    }
+    disk.sync_directory(root)?;
+    disk.sync_directory(folder(root))
+}
+
+/// What a file is called while it is written; a name is given to one object only, so to one writer.
+fn staging(path: &Path) -> PathBuf {
+    let mut staging = path.as_os_str().to_owned();
+    staging.push("#1");
+    staging.into()
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("."))
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
+}
+
+/// A file that is being written. Dropped unfinished, it is removed.
+#[derive(Debug)]
+pub(crate) struct LocalWriter {
+    local: Local,
+    blob: BlobKey,
+    /// `None`: it has been closed.
+    file: Option<Arc<DiskFile>>,
+    writes: JoinSet<Result<()>>,
+    size: u64,
+}
+
+impl LocalWriter {
+    pub(super) async fn write(&mut self, bytes: Vec<u8>) -> Result<()> {
+        self.local.check_room()?;
+        while self.writes.len() >= WRITES_IN_FLIGHT {
+            self.written().await?;
+        }
+        let file = Arc::clone(self.file.as_ref().ok_or_else(closed)?);
+        let (disk, at) = (self.local.disk.clone(), self.size);
+        self.size += bytes.len() as u64;
+        self.writes.spawn_blocking(move || disk.write(&file, at, &bytes));
+        Ok(())
+    }
+
+    async fn written(&mut self) -> Result<()> {
+        self.writes.join_next().await.transpose().map_err(Error::internal)?.unwrap_or(Ok(()))
+    }
+
+    /// Makes the content durable, then the name.
+    pub(super) async fn finish(mut self) -> Result<()> {
+        while !self.writes.is_empty() {
+            self.written().await?;
+        }
+        // With all that it is, so that it is removed when it fails, or nobody waits for it any more.
+        blocking(move || {
+            let (disk, path) = (self.local.disk.clone(), self.local.path(&self.blob));
+            disk.sync(self.file.as_ref().ok_or_else(closed)?)?;
+            disk.close(self.file.take().and_then(Arc::into_inner).ok_or_else(closed)?)?;
+            disk.rename(&staging(&path), &path)?;
+            disk.sync_directory(folder(&path))
+        })
+        .await
+    }
+
+    pub(super) async fn discard(mut self) -> Result<()> {
+        self.writes.shutdown().await;
+        self.file = None;
+        self.local.remove(&self.blob).await
+    }
+}
+
+impl Drop for LocalWriter {
+    fn drop(&mut self) {
+        let Some(file) = self.file.take() else { return };
+        let (disk, staging) = (self.local.disk.clone(), staging(&self.local.path(&self.blob)));
+        let remove = move || {
+            drop(file);
+            // What stays has a lease, which the sweep ends.
+            let _left = disk.remove(&staging);
+        };
+        match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(remove)),
+            Err(_) => remove(),
+        }
+    }
+}
+
+fn closed() -> Error {
+    Error::internal("an object was written to behind its end")
+}
