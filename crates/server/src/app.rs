@@ -6,8 +6,11 @@ use crate::rescale;
 use crate::site::known_host;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn_with_state, map_response};
+use axum::response::Response;
 use bindery_core::Drive;
+use http::HeaderValue;
+use http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -42,5 +45,19 @@ pub fn app(drive: Drive, settings: Settings) -> Router {
         routes = routes.layer(from_fn_with_state(app.clone(), known_host));
     }
     // Who balances load names no host.
-    routes.merge(health::routes()).layer(DefaultBodyLimit::disable()).with_state(app)
+    let routes = routes.merge(health::routes()).layer(DefaultBodyLimit::disable());
+    routes.layer(map_response(defended)).with_state(app)
+}
+
+/// Whatever an answer holds, a content, a name in a message or what a client sent: a browser takes it for
+/// what it is said to be, runs nothing of it on this origin, and tells nobody the link that led here.
+async fn defended(mut response: Response) -> Response {
+    for (name, value) in [
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'"),
+        (REFERRER_POLICY, "no-referrer"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
 }

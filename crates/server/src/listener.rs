@@ -7,8 +7,9 @@ mod tests;
 
 use axum::Router;
 use axum::extract::ConnectInfo;
-use http::HeaderValue;
+use axum::response::IntoResponse as _;
 use http::header::{CONNECTION, TRANSFER_ENCODING};
+use http::{HeaderValue, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -218,13 +219,20 @@ impl Front {
             // Where a body ends that comes in chunks, someone between may have seen otherwise: a request
             // that also told a length is read by its chunks (RFC 9112 section 6.3). What follows such a
             // body is never read as a request.
-            let is_last = request.headers().contains_key(TRANSFER_ENCODING);
+            let codings: Vec<_> = request.headers().get_all(TRANSFER_ENCODING).iter().collect();
+            let is_last = !codings.is_empty();
+            // Whatever else was done to the body would have to be undone (RFC 9112 section 6.1).
+            let is_coded = is_last
+                && !matches!(codings[..], [one] if one.as_bytes().eq_ignore_ascii_case(b"chunked"));
             let mut request = request.map(|incoming| body.watch(incoming));
             request.extensions_mut().insert(ConnectInfo(peer));
             request.extensions_mut().insert(scheme);
-            let answered = router.clone().oneshot(request);
+            let answered = (!is_coded).then(|| router.clone().oneshot(request));
             async move {
-                let mut response = answered.await?;
+                let mut response = match answered {
+                    Some(answered) => answered.await?,
+                    None => StatusCode::NOT_IMPLEMENTED.into_response(),
+                };
                 if is_last {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }

@@ -1,5 +1,5 @@
-//! A file's content as an answer: ranges, conditions, and headers under which no browser runs what
-//! somebody uploaded.
+//! A file's content as an answer: ranges, conditions, and a type and a disposition under which no browser
+//! runs what somebody uploaded.
 
 use super::conditional::{Precondition, Validators, evaluate, range_applies};
 use super::disposition::{Disposition, content_disposition, content_type};
@@ -10,8 +10,8 @@ use bindery_core::{Download, DownloadBody, Error};
 use bytes::Bytes;
 use futures_util::stream::{BoxStream, StreamExt as _, try_unfold};
 use http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE,
-    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LAST_MODIFIED, RANGE, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE,
+    ETAG, LAST_MODIFIED, RANGE,
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use std::time::{Duration, UNIX_EPOCH};
@@ -92,7 +92,6 @@ fn validator_headers(etag: &str, modified: u64) -> HeaderMap {
     headers.insert(LAST_MODIFIED, ascii(modified));
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers
 }
 
@@ -104,8 +103,6 @@ fn add_content_headers(headers: &mut HeaderMap, announced: Announced<'_>) {
     };
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type.media_type));
     headers.insert(CONTENT_DISPOSITION, content_disposition(disposition, announced.name));
-    let policy = HeaderValue::from_static("sandbox; default-src 'none'");
-    headers.insert(CONTENT_SECURITY_POLICY, policy);
 }
 
 fn ascii(text: String) -> HeaderValue {

@@ -1,9 +1,10 @@
 //! Against real sockets on the loopback address. Deadlines are short here, and the other side of each
 //! is a minute: a test waits for what happens and not for the time.
 
+mod smuggling;
+
 use super::*;
 use axum::body::Body;
-use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Extension, extract::State};
 use hyper::body::Bytes;

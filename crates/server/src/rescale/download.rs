@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use bindery_core::DownloadBody;
 use bytes::Bytes;
 use futures_util::stream::{BoxStream, StreamExt as _, try_unfold};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, Method};
 
 pub(super) async fn contents(
@@ -36,11 +36,7 @@ pub(super) async fn lines(
 ) -> Result<Response, Problem> {
     let id = file_id(&app.drive, &caller, id).await?;
     let text = app.drive.text(&caller, id).await?;
-    let headers = [
-        (CONTENT_TYPE, "application/json"),
-        (CACHE_CONTROL, "private"),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    ];
+    let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "private")];
     if method == Method::HEAD {
         return Ok((headers, Body::empty()).into_response());
     }

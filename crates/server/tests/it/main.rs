@@ -6,7 +6,11 @@
 mod backend;
 mod filr;
 mod limits;
+mod matrix;
 mod parity;
+mod peer_cves;
 mod rescale;
+mod secrecy;
 mod tidy;
+mod web;
 mod world;

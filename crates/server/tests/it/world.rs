@@ -19,7 +19,7 @@ pub(crate) const NOW: Time = Time(1_767_323_045_678_901);
 pub(crate) struct World {
     pub(crate) drive: Drive,
     pub(crate) directory: TempDir,
-    router: Router,
+    pub(crate) router: Router,
     backend: Backend,
 }
 
