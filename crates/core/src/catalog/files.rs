@@ -1,6 +1,7 @@
 //! Files and their versions. What changes a file takes a proof that the caller may.
 
 use super::conn::Tx;
+use super::meta::VersionMark;
 use super::row::{FromRow, Row, params};
 use super::sql::statements;
 use crate::access::Granted;
@@ -84,6 +85,8 @@ statements! {
         join nodes n on n.id = v.file join users o on o.id = n.owner \
         join nodes p on p.id = n.parent join contents c on c.id = v.content \
         where (v.file, v.number) > ($1, $2) order by v.file, v.number limit 1");
+    NEXT_MARK = "select v.file, v.number, n.name from versions v left join nodes n on n.id = v.file \
+        where (v.file, v.number) > ($1, $2) order by v.file, v.number limit 1";
     WITHOUT_SHA512 = concat!("select ", file_columns!(), " from contents c \
         join versions v on v.content = c.id join nodes n on n.id = v.file \
         join users o on o.id = n.owner join nodes p on p.id = n.parent \
@@ -134,7 +137,8 @@ pub struct File {
     /// Whether it lies directly in its owner's root.
     pub(crate) in_root: bool,
     pub(crate) content: ContentId,
-    pub(crate) objects: ObjectList,
+    /// `None`: the row's list cannot be read. The file is listed all the same.
+    pub(crate) objects: Option<ObjectList>,
     pub(crate) master_key: String,
     pub(crate) wrapped_key: [u8; WRAPPED_KEY_LEN],
 }
@@ -142,16 +146,23 @@ pub struct File {
 impl File {
     /// What the wrapped key of the current version is bound to.
     pub(crate) fn wrap_context(&self) -> Result<Vec<u8>> {
-        wrap_context(self.id, self.version, (self.content, self.size), &self.md5, &self.objects)
+        wrap_context(self.id, self.version, (self.content, self.size), &self.md5, self.objects()?)
+    }
+
+    /// The objects of its content.
+    pub(crate) fn objects(&self) -> Result<&ObjectList> {
+        let unreadable = || Error::Damaged { why: "its list of objects cannot be read".into() };
+        self.objects.as_ref().ok_or_else(unreadable)
     }
 
     /// Where the sealed bytes are, which are those that were found inline if they are not in objects.
     pub(crate) fn stored(&self, inline: Option<Vec<u8>>) -> Result<StoredContent> {
-        let sealed = if self.objects.0.is_empty() {
+        let objects = self.objects()?;
+        let sealed = if objects.0.is_empty() {
             let missing = || Error::Damaged { why: "its inline content is missing".into() };
             Sealed::Inline(Bytes::from(inline.ok_or_else(missing)?))
         } else {
-            Sealed::Objects(self.objects.clone())
+            Sealed::Objects(objects.clone())
         };
         Ok(StoredContent { id: self.content, size: self.size, sealed })
     }
@@ -197,8 +208,7 @@ impl FromRow for File {
             content: ContentId(row.take()?),
             master_key: row.take()?,
             wrapped_key: row.take()?,
-            objects: ObjectList::decode(&row.take::<String>()?)
-                .ok_or_else(unreadable("list of objects"))?,
+            objects: row.take::<String>().ok().and_then(|list| ObjectList::decode(&list)),
             sha512: row.take()?,
             shared_with: Vec::new(),
         })
@@ -273,7 +283,7 @@ pub(crate) async fn load_shares(tx: &mut Tx<'_>, file: &mut File) -> Result<()> 
 
 /// Where the sealed bytes of a file's current version are.
 pub(crate) async fn stored(tx: &mut Tx<'_>, file: &File) -> Result<StoredContent> {
-    let inline = match file.objects.0.is_empty() {
+    let inline = match file.objects()?.0.is_empty() {
         true => tx.opt(&INLINE, params![&file.content.0]).await?,
         false => None,
     };
@@ -463,6 +473,40 @@ pub(crate) async fn next_version(
     number: u64,
 ) -> Result<Option<File>> {
     tx.opt(&NEXT_VERSION, params![file.0, number.cast_signed()]).await
+}
+
+/// A version as an inspection comes to it, whatever can be read of it.
+#[derive(Debug)]
+pub(crate) struct Next {
+    pub(crate) mark: VersionMark,
+    /// Its file's name, if the file has a row.
+    pub(crate) name: Option<String>,
+    /// The file at this version; `None` where rows that belong to it are missing.
+    pub(crate) found: Result<Option<File>>,
+}
+
+/// The version that comes next, over all files, by its own row alone.
+pub(crate) async fn next_mark(
+    tx: &mut Tx<'_>,
+    (file, number): VersionMark,
+) -> Result<Option<Next>> {
+    let params = params![file.0, number.cast_signed()];
+    let Some(MarkRow(mark, name)) = tx.opt(&NEXT_MARK, params).await? else {
+        return Ok(None);
+    };
+    let (file, number) = mark;
+    let found = at_version(tx, VersionId { file, number }).await;
+    Ok(Some(Next { mark, name, found }))
+}
+
+struct MarkRow(VersionMark, Option<String>);
+
+impl FromRow for MarkRow {
+    fn from_row(row: &mut Row<'_>) -> Result<Self> {
+        let mark = (FileId(row.take()?), row.take::<i64>()?.cast_unsigned());
+        // A name that is no text is none.
+        Ok(MarkRow(mark, row.take().unwrap_or_default()))
+    }
 }
 
 /// The next file with a version whose content has no SHA-512 yet.

@@ -1,4 +1,4 @@
-//! What the catalog knows about itself: its master keys, and how far it was inspected.
+//! What the catalog knows about itself: its master keys, and how far and when it was inspected.
 
 use super::conn::Tx;
 use super::row::params;
@@ -8,6 +8,8 @@ use crate::error::Result;
 use crate::id::FileId;
 
 const INSPECTED: &str = "inspected";
+const PASS: &str = "pass";
+const WHOLE: &str = "whole";
 const SWEEP: &str = "sweep";
 const ID: &str = "id";
 const MOVING: &str = "moving";
@@ -49,6 +51,33 @@ pub(crate) async fn inspected(tx: &mut Tx<'_>) -> Result<Option<VersionMark>> {
 
 pub(crate) async fn set_inspected(tx: &mut Tx<'_>, (file, number): VersionMark) -> Result<()> {
     tx.exec(&VALUE_SET, params![INSPECTED, &format!("{file} {number}")]).await.map(drop)
+}
+
+/// When inspections with a budget last began with the first version, if they have not come to the last.
+pub(crate) async fn pass(tx: &mut Tx<'_>) -> Result<Option<Time>> {
+    time(tx, PASS).await
+}
+
+pub(crate) async fn set_pass(tx: &mut Tx<'_>, begun: Time) -> Result<()> {
+    tx.exec(&VALUE_SET, params![PASS, &begun.0.to_string()]).await.map(drop)
+}
+
+/// When the latest inspection began that came to every version.
+pub(crate) async fn whole(tx: &mut Tx<'_>) -> Result<Option<Time>> {
+    time(tx, WHOLE).await
+}
+
+/// Notes an inspection that came to every version, unless a later one did.
+pub(crate) async fn set_whole(tx: &mut Tx<'_>, begun: Time) -> Result<()> {
+    if whole(tx).await?.is_some_and(|known| begun < known) {
+        return Ok(());
+    }
+    tx.exec(&VALUE_SET, params![WHOLE, &begun.0.to_string()]).await.map(drop)
+}
+
+async fn time(tx: &mut Tx<'_>, key: &str) -> Result<Option<Time>> {
+    let time: Option<String> = tx.opt(&VALUE, params![key]).await?;
+    Ok(time.and_then(|time| time.parse().ok()).map(Time))
 }
 
 /// Takes the sweep for `node` until a time, unless another node has it now. True: it is taken.

@@ -8,8 +8,8 @@ mod writer;
 use super::conn::Tx;
 use super::sql::Sql;
 use super::{
-    Catalog, answered, asked, contents, copy, entries, files, folders, meta, pages, shares, trash,
-    users,
+    Catalog, answered, asked, contents, copy, entries, files, folders, integrity, meta, pages,
+    shares, trash, users,
 };
 use crate::clock::{Clock, Time};
 use crate::disk::Disk;
@@ -25,6 +25,7 @@ fn statements() -> Vec<(String, Sql)> {
         entries::ALL,
         files::ALL,
         folders::ALL,
+        integrity::ALL,
         meta::ALL,
         shares::ALL,
         trash::ALL,

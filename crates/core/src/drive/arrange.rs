@@ -325,7 +325,7 @@ pub(super) async fn rewrap(
     version: &Version,
 ) -> Result<()> {
     let key = keys.unwrap(&file.master_key, &file.wrap_context()?, &file.wrapped_key)?;
-    let sealed = Wrapped { content: file.content, objects: &file.objects, plain: file.plain };
+    let sealed = Wrapped { content: file.content, objects: file.objects()?, plain: file.plain };
     insert_version(tx, keys, version, &sealed, &key).await
 }
 

@@ -3,8 +3,9 @@
 
 use super::Drive;
 use crate::catalog::contents;
-use crate::catalog::files::{self, File};
+use crate::catalog::files::{self, File, Next};
 use crate::catalog::meta::{self, VersionMark};
+use crate::clock::Time;
 use crate::error::{Error, Result, Thing};
 use crate::id::FileId;
 use crate::vault::seal::{HEADER_LEN, Layout};
@@ -48,6 +49,9 @@ pub struct Inspection {
     pub catalog: Vec<String>,
     /// Whether the time ran out before everything was checked.
     pub unfinished: bool,
+    /// When the latest pass over everything began that came to its end. What was stored then has been read
+    /// since: no byte of it is unverified for longer.
+    pub whole: Option<Time>,
 }
 
 /// One stored object, as it lies in the store.
@@ -68,10 +72,9 @@ struct Round {
     begin: VersionMark,
     behind: VersionMark,
     wrapped: bool,
-}
-
-fn mark(version: &File) -> VersionMark {
-    (version.id, version.version)
+    /// When what it goes on with began at the first version, and what has come to the last one.
+    pass: Option<Time>,
+    whole: Option<Time>,
 }
 
 impl Drive {
@@ -88,23 +91,28 @@ impl Drive {
         let of = self.totals().await?;
         let mut found =
             Inspection { of, catalog: self.catalog().faults().await?, ..Inspection::default() };
-        let begin = if until.is_some() { self.inspected().await? } else { FIRST };
-        let mut round = Round { begin, behind: begin, wrapped: false };
-        while let Some(version) = self.next_of(&mut round).await? {
+        let mut round = match until {
+            Some(_) => self.go_on().await?,
+            None => self.begin(),
+        };
+        while let Some(next) = self.next_of(&mut round).await? {
             if until.is_some_and(|until| self.now() >= until) {
                 found.unfinished = true;
                 break;
             }
-            round.behind = mark(&version);
-            found.damaged.extend(self.damage(&version).await?);
+            round.behind = next.mark;
             found.checked.versions += 1;
-            found.checked.bytes += version.size;
+            found.checked.bytes += self.inspect(next, &mut found.damaged).await?;
             progress(&found);
         }
-        if until.is_some() {
-            self.set_inspected(round.behind).await;
-        }
+        found.whole = self.set_inspected(&round, until.is_some()).await?;
         Ok(found)
+    }
+
+    /// When the latest inspection began that came to every version: since then every byte that was stored
+    /// has been read and verified. `None`: none ever did.
+    pub async fn verified_since(&self) -> Result<Option<Time>> {
+        self.catalog().read(&(), |tx, ()| Box::pin(meta::whole(tx))).await
     }
 
     /// How much there is to check.
@@ -114,35 +122,81 @@ impl Drive {
         Ok(Checked { versions, bytes })
     }
 
+    fn begin(&self) -> Round {
+        let pass = Some(self.now());
+        Round { begin: FIRST, behind: FIRST, wrapped: false, pass, whole: None }
+    }
+
+    /// A round from where the last one with a budget ended.
+    async fn go_on(&self) -> Result<Round> {
+        let (mark, pass) = self
+            .catalog()
+            .read(&(), |tx, ()| {
+                Box::pin(async move { Ok((meta::inspected(tx).await?, meta::pass(tx).await?)) })
+            })
+            .await?;
+        Ok(match mark {
+            None => self.begin(),
+            Some(mark) => Round { begin: mark, behind: mark, pass, ..self.begin() },
+        })
+    }
+
     /// The version that a round comes to next; `None` when it has been everywhere.
-    async fn next_of(&self, round: &mut Round) -> Result<Option<File>> {
+    async fn next_of(&self, round: &mut Round) -> Result<Option<Next>> {
         loop {
             let next = self
                 .catalog()
-                .read(&round.behind, |tx, (file, number)| {
-                    Box::pin(files::next_version(tx, *file, *number))
-                })
+                .read(&round.behind, |tx, behind| Box::pin(files::next_mark(tx, *behind)))
                 .await?;
-            let next = next.filter(|next| !round.wrapped || mark(next) <= round.begin);
+            let next = next.filter(|next| !round.wrapped || next.mark <= round.begin);
             if next.is_some() || round.wrapped {
                 return Ok(next);
             }
             (round.wrapped, round.behind) = (true, FIRST);
+            round.whole = round.pass.or(round.whole);
+            round.pass = Some(self.now());
         }
     }
 
-    async fn inspected(&self) -> Result<VersionMark> {
-        let mark = self.catalog().read(&(), |tx, ()| Box::pin(meta::inspected(tx))).await?;
-        Ok(mark.unwrap_or(FIRST))
-    }
-
-    /// What was found must be told also where nothing can be written.
-    async fn set_inspected(&self, mark: VersionMark) {
-        let set =
-            self.catalog().write(mark, |tx, mark| Box::pin(meta::set_inspected(tx, *mark))).await;
-        if let Err(error) = set {
+    /// Notes how far a round is; what was found must be told also where nothing can be written. When the
+    /// latest pass over everything began.
+    async fn set_inspected(&self, round: &Round, has_budget: bool) -> Result<Option<Time>> {
+        let mark = has_budget.then_some(round.behind);
+        let noted = (mark, round.pass.filter(|_| has_budget), round.whole);
+        let set = self.catalog().write(noted, |tx, (mark, pass, whole)| {
+            Box::pin(async move {
+                if let Some(mark) = mark {
+                    meta::set_inspected(tx, *mark).await?;
+                }
+                if let Some(pass) = pass {
+                    meta::set_pass(tx, *pass).await?;
+                }
+                match whole {
+                    Some(whole) => meta::set_whole(tx, *whole).await,
+                    None => Ok(()),
+                }
+            })
+        });
+        if let Err(error) = set.await {
             tracing::warn!(%error, "the next inspection begins where this one began");
         }
+        Ok(self.verified_since().await?.or(round.whole))
+    }
+
+    /// Looks at what an inspection comes to; how many bytes that were.
+    async fn inspect(&self, next: Next, damaged: &mut Vec<Damage>) -> Result<u64> {
+        let (id, number) = next.mark;
+        let why = match next.found {
+            Ok(Some(version)) => {
+                damaged.extend(self.damage(&version).await?);
+                return Ok(version.size);
+            }
+            Ok(None) => "rows that belong to it are missing".to_owned(),
+            Err(Error::Internal(why)) => format!("its rows cannot be read: {why}"),
+            Err(fault) => return Err(fault),
+        };
+        damaged.push(Damage { id, name: next.name.unwrap_or_default(), version: number, why });
+        Ok(0)
     }
 
     /// What is wrong with a version. Nothing is with one that was removed for good meanwhile.

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod backend;
+mod damage;
+mod flips;
 mod idempotency;
 mod leases;
 mod lost_commits;

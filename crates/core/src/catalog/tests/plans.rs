@@ -4,12 +4,14 @@ use super::{catalog, statements};
 
 /// Statements that may look at many rows: a search, commands of an administrator, and what is counted
 /// because it is not kept.
-const MAY_SCAN: [&str; 11] = [
+const MAY_SCAN: [&str; 13] = [
     "USERS",
     "USERS_LIKE",
     "USER_COUNT",
     "TOTALS",
     "NEXT_VERSION",
+    "NEXT_MARK",
+    "SHOWN_OTHERWISE",
     "KEYS",
     "SHARES_PUBLIC",
     "UNMARKED_NEXT",

@@ -73,9 +73,11 @@ fn a_range_over_several_objects_is_the_slice() {
             }
             let file = upload.finish(end("several.bin")).await.unwrap();
             let objects = if len <= INLINE { 0 } else { len.div_ceil(object_max) };
-            prop_assert_eq!(file.objects.0.len(), objects);
+            prop_assert_eq!(file.objects().unwrap().0.len(), objects);
             let fill = |object: &crate::vault::ObjectRef| object.size == object_max as u64;
-            prop_assert!(file.objects.0.iter().take(objects.saturating_sub(1)).all(fill));
+            prop_assert!(
+                file.objects().unwrap().0.iter().take(objects.saturating_sub(1)).all(fill)
+            );
 
             for place in places.chunks(2) {
                 let (a, b) = (place[0].index(len + 1), place[1].index(len + 1));
@@ -101,8 +103,8 @@ fn a_range_over_several_objects_is_the_slice() {
 async fn an_object_that_was_cut_is_found_wherever_it_is() {
     let world = limited(20_000).await;
     let file = world.put("several.bin", &bytes(90_000)).await;
-    assert_eq!(file.objects.0.len(), 5);
-    for (ordinal, object) in file.objects.0.iter().enumerate() {
+    assert_eq!(file.objects().unwrap().0.len(), 5);
+    for (ordinal, object) in file.objects().unwrap().0.iter().enumerate() {
         let path = world.data().join("objects").join(object.blob.as_str());
         let sealed = std::fs::read(&path).unwrap();
         let layout = Layout::of_plain(object.size).unwrap();
