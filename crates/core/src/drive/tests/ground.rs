@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// So that a content has several objects.
-const OBJECT_MAX: usize = 20_000;
+pub(super) const OBJECT_MAX: usize = 20_000;
 /// One that is kept in the catalog, one of an object, and one of three.
 const LENGTHS: [usize; 3] = [300, 17_000, 41_000];
 const LEASE: i64 = 3600;
@@ -228,7 +228,7 @@ impl Place {
     }
 
     pub(super) async fn open(&self, disk: Disk) -> Drive {
-        self.open_at(disk, &Clock::fixed(NOW)).await
+        self.open_at(disk, &Clock::fixed(NOW), OBJECT_MAX).await
     }
 
     pub(super) async fn try_open(&self, disk: Disk) -> Result<Drive> {
@@ -236,10 +236,10 @@ impl Place {
         Drive::open_on(disk, &location, Clock::fixed(NOW), Limits::default()).await
     }
 
-    pub(super) async fn open_at(&self, disk: Disk, clock: &Clock) -> Drive {
+    pub(super) async fn open_at(&self, disk: Disk, clock: &Clock, object_max: usize) -> Drive {
         let (location, clock) = (Location::directory(&self.data), clock.clone());
         let mut drive = Drive::open_on(disk, &location, clock, Limits::default()).await.unwrap();
-        limit_objects(&mut drive, OBJECT_MAX);
+        limit_objects(&mut drive, object_max);
         drive
     }
 
@@ -317,7 +317,10 @@ impl User<'_> {
 
     fn length(&mut self) -> usize {
         let at = self.numbers.below(LENGTHS.len() + 1);
-        LENGTHS.get(at).copied().unwrap_or_else(|| 1 + self.numbers.below(150_000))
+        // Of several objects, or of several writes.
+        let longest =
+            if self.drive.vault().object_max > OBJECT_MAX as u64 { 700_000 } else { 150_000 };
+        LENGTHS.get(at).copied().unwrap_or_else(|| 1 + self.numbers.below(longest))
     }
 
     fn name(&mut self) -> Name {
