@@ -1,6 +1,7 @@
 //! The `bindery` command: what it takes, and which module does it. Exit codes: 0 done, 1 failed, 2
 //! wrong usage. Errors are one sentence on standard error.
 
+mod audit;
 mod config;
 mod failure;
 mod migrate;
@@ -58,6 +59,9 @@ enum Command {
     /// List what was deleted, and restore or purge it.
     #[command(subcommand)]
     Trash(trash::Command),
+    /// Hand out and verify the log of what was done.
+    #[command(subcommand)]
+    Audit(audit::Command),
     Verify(verify::Args),
     Sweep(sweep::Args),
     Migrate(migrate::Args),
@@ -111,6 +115,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Token(command) => token::run(&config, command).await,
         Command::Share(command) => share::run(&config, command).await,
         Command::Trash(command) => trash::run(&config, command).await,
+        Command::Audit(command) => audit::run(&config, command).await,
         Command::Verify(args) => verify::run(&config, &args).await,
         Command::Sweep(args) => sweep::run(&config, &args).await,
         Command::Migrate(args) => migrate::run(&config, args).await,

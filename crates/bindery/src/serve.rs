@@ -19,10 +19,12 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
 use tokio::time::MissedTickBehavior;
 
 const ADMIN: &str = "admin";
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
+const AUDIT_EVERY: Duration = Duration::from_secs(1);
 
 /// Opens the store of a directory that has one.
 pub(crate) async fn open(config: &Config) -> Result<Drive, Failure> {
@@ -63,9 +65,16 @@ pub(crate) async fn run(config: &Config, args: ServeArgs) -> Result<ExitCode, Fa
         tracing::warn!(%error, "listening on {url}");
     }
     let sweeper = tokio::spawn(sweep_each_minute(drive.clone(), settings.sweep));
+    let (end_audit, ended) = oneshot::channel();
+    let auditor = tokio::spawn(audit_each_second(drive.clone(), ended));
     let router = app::app(drive.clone(), settings.app);
     listener::serve(listener, router, tls, listener::Limits::default(), stop).await;
     sweeper.abort();
+    // What it has in hand is nowhere else.
+    drop(end_audit);
+    if auditor.await.is_err() {
+        tracing::error!("the end of the audit log may be lost");
+    }
     drop(lock);
     tracing::info!("stopped");
     // Whoever starts it again must know that this end was not like others.
@@ -231,6 +240,29 @@ async fn sweep_each_minute(drive: Drive, settings: SweepSettings) {
             ),
             Err(error) => tracing::error!(%error, "the sweep failed and is tried again"),
         }
+    }
+}
+
+/// And once more when it is told to end.
+async fn audit_each_second(drive: Drive, mut end: oneshot::Receiver<()>) {
+    let mut second = tokio::time::interval(AUDIT_EVERY);
+    second.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut failing, mut over) = (false, false);
+    while !over {
+        over = tokio::select! {
+            _ = second.tick() => false,
+            _ = &mut end => true,
+        };
+        let kept = drive.keep_audit_log().await;
+        if let Err(error) = &kept
+            && !failing
+        {
+            tracing::error!(%error, "the audit log is not kept, which is tried again each second");
+        }
+        if kept.is_ok() && failing {
+            tracing::info!("the audit log is kept again");
+        }
+        failing = kept.is_err();
     }
 }
 

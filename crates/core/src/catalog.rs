@@ -7,6 +7,7 @@
 
 pub(crate) mod answered;
 pub(crate) mod asked;
+pub(crate) mod audit;
 pub(crate) mod conn;
 pub(crate) mod contents;
 pub(crate) mod copy;

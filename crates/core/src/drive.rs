@@ -3,6 +3,7 @@
 
 mod account;
 mod arrange;
+mod audit;
 mod browse;
 mod buckets;
 mod download;
@@ -23,6 +24,7 @@ mod tests;
 
 pub use account::{Account, NewToken, NewUser};
 pub use arrange::Change;
+pub use audit::{AuditRecord, AuditReport};
 pub use browse::{Beside, Cursor, List, ListPage, PageNumber};
 pub use download::{Download, DownloadBody};
 pub use entries::{Change as NodeChange, Changes, Search};
@@ -102,6 +104,7 @@ struct Inner {
     /// Tokens used since they were last written down, and when.
     tokens_used: Mutex<HashMap<[u8; 32], Time>>,
     sign_ins: Arc<SignIns>,
+    pending: audit::Pending,
 }
 
 impl Drive {
@@ -178,6 +181,7 @@ impl Drive {
             node: u64::from_be_bytes(account::random_bytes()),
             tokens_used: Mutex::default(),
             sign_ins: Arc::default(),
+            pending: audit::Pending::default(),
         })))
     }
 

@@ -6,9 +6,10 @@
 //! are on disk and before anyone is told.
 //!
 //! Modules in reading order: `drive` (an operation a method), `access` (who may), `node`, `share`, `name`, `id`,
-//! `catalog` (all SQL), `vault` (all sealed bytes), `sweep` (what runs in the background).
+//! `audit` (what was done), `catalog` (all SQL), `vault` (all sealed bytes), `sweep` (what runs in the background).
 
 mod access;
+mod audit;
 mod catalog;
 mod clock;
 mod disk;
@@ -26,6 +27,10 @@ pub mod vault;
 extern crate self as bindery_core;
 
 pub use access::{Caller, IdempotencyKey, Role};
+pub use audit::Act;
+pub use audit::chain::{
+    AuditChain, AuditCheckpoint, AuditEvent, AuditFault, AuditKeys, AuditLink, Tampering,
+};
 pub use catalog::Database;
 pub use catalog::entries::Trashed;
 pub use catalog::files::File;

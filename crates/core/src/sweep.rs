@@ -2,7 +2,8 @@
 //! leases, objects that nothing needs, files past their time in the trash, digests still to be made.
 //! Nothing is deleted by age or by listing: only what a committed row names.
 
-use crate::catalog::{answered, contents, files, folders, meta, trash};
+use crate::audit::{Act, Actor, Event};
+use crate::catalog::{answered, audit, contents, files, folders, meta, trash};
 use crate::clock::Time;
 use crate::drive::{Drive, purge_file};
 use crate::error::Result;
@@ -70,7 +71,7 @@ impl Drive {
         let input = (self.node(), now, until);
         self.catalog()
             .write(input, |tx, (node, now, until)| {
-                Box::pin(meta::take_sweep(tx, *node, *now, *until))
+                Box::pin(meta::take(tx, meta::SWEEP, *node, (*now, *until)))
             })
             .await
     }
@@ -112,14 +113,21 @@ impl Drive {
                         let begun = now.plus_seconds(-COPY_SECONDS);
                         let due = trash::due(tx, (*before, begun), CHUNK).await?;
                         let mut folders = Vec::new();
-                        for (id, file) in &due {
+                        let mut events = Vec::with_capacity(due.len());
+                        for (id, file, seen) in &due {
                             if *file {
                                 purge_file(tx, FileId(*id), *now).await?;
-                            } else {
-                                trash::cut_off(tx, FolderId(*id)).await?;
-                                folders.push(FolderId(*id));
+                                events.push(by_itself(Act::FilePurged).file(FileId(*id)));
+                                continue;
+                            }
+                            trash::cut_off(tx, FolderId(*id)).await?;
+                            folders.push(FolderId(*id));
+                            // Whoever cut it off has told so; a copy was never there.
+                            if *seen {
+                                events.push(by_itself(Act::FolderPurged).folder(FolderId(*id)));
                             }
                         }
+                        audit::record(tx, &events, *now).await?;
                         Ok((due.len() as u64, folders))
                     })
                 })
@@ -226,4 +234,8 @@ impl Drive {
             })
             .await
     }
+}
+
+fn by_itself(act: Act) -> Event {
+    Event::new(Actor::System, act)
 }

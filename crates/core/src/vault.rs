@@ -3,8 +3,9 @@
 //!
 //! In reading order: [`seal`] is the format (pure, no IO), `object` names what is stored, `blobs` is
 //! the store, `writer` and `reader` move bytes through both, `digest` is the lane beside the writer,
-//! `keys` are the master keys.
+//! `keys` are the master keys, and `attest` what else comes from them.
 
+pub(crate) mod attest;
 pub(crate) mod blobs;
 mod digest;
 pub(crate) mod keys;

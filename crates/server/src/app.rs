@@ -2,15 +2,18 @@
 
 use crate::filr;
 use crate::health;
+use crate::http::authorization;
 use crate::rescale;
-use crate::site::known_host;
+use crate::site::{known_host, peer};
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::middleware::{from_fn_with_state, map_response};
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::Response;
 use bindery_core::Drive;
-use http::HeaderValue;
-use http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use http::header::{
+    AUTHORIZATION, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderValue, StatusCode};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -40,7 +43,8 @@ pub(crate) struct App {
 pub fn app(drive: Drive, settings: Settings) -> Router {
     let app = App { drive, settings: Arc::new(settings) };
     // Bodies are limited where they are read, since an upload has no limit of its own.
-    let mut routes = rescale::routes().merge(filr::routes(&app));
+    let routes = rescale::routes().merge(filr::routes(&app));
+    let mut routes = routes.layer(from_fn_with_state(app.clone(), note_refused));
     if !app.settings.allowed_hosts.is_empty() {
         routes = routes.layer(from_fn_with_state(app.clone(), known_host));
     }
@@ -58,6 +62,21 @@ async fn defended(mut response: Response) -> Response {
         (REFERRER_POLICY, "no-referrer"),
     ] {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// Has the audit log tell of each token that is refused. Of passwords the domain knows itself, and whose.
+async fn note_refused(State(app): State<App>, request: Request, next: Next) -> Response {
+    let header = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes);
+    if !authorization::shows_token(header) {
+        return next.run(request).await;
+    }
+    let (parts, body) = request.into_parts();
+    let address = peer(&parts, &app.settings);
+    let response = next.run(Request::from_parts(parts, body)).await;
+    if response.status() == StatusCode::UNAUTHORIZED {
+        app.drive.note_failed_sign_in(address);
     }
     response
 }

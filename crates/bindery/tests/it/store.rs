@@ -34,7 +34,7 @@ async fn store(world: &World, lens: &[usize]) -> Vec<Stored> {
         let content: Vec<u8> = (0..len).map(|i| (i % 253) as u8).collect();
         let name = format!("{len}.bin");
         let file = file(&drive, &caller, FolderRef::Home, &name, &content).await;
-        let key = BASE64_STANDARD.encode(drive.data_key(&file).unwrap().as_bytes());
+        let key = BASE64_STANDARD.encode(drive.disclose_key(&caller, &file).unwrap().as_bytes());
         stored.push(Stored { file, key, content });
     }
     stored

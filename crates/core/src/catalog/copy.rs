@@ -6,7 +6,7 @@
 
 use super::conn::Tx;
 use super::row::{OwnedValue, Value, params};
-use super::sql::{Sql, sql, statements};
+use super::sql::{Sql, insert_rows, marks, sql, statements};
 use crate::error::Result;
 use crate::vault::seal::ContentId;
 use std::sync::LazyLock;
@@ -72,7 +72,7 @@ struct TableStatements {
 macro_rules! tables {
     ($($(#[$meta:meta])* $name:ident, key $key:literal, counts $counts:literal: $($column:ident)+;)*) => {
         /// All tables, each behind those that it refers to.
-        pub(crate) static TABLES: [Table; 12] = [$({
+        pub(crate) static TABLES: [Table; 17] = [$({
             static COLUMNS: &[&str] = &[$(stringify!($column)),+];
             Table {
                 name: stringify!($name),
@@ -104,29 +104,26 @@ tables! {
         id node sharer kind user_id email email_key role sharing via comment created expires
         link_hash link_master_key link_wrapped;
     answered, key 2, counts false: user_id key request outcome at;
+    audit, key 1, counts true: id at actor user_id act details single;
+    audit_links, key 1, counts false: seq event master_key proof;
+    audit_checkpoints, key 1, counts false: seq at link master_key signature;
+    audit_head, key 1, counts false: head seq event at link master_key signature;
+    audit_failures, key 3, counts false: minute user_id address failures;
 }
 
 impl TableStatements {
     fn new(table: &str, columns: &[&str], key: usize) -> Self {
         let all = columns.join(", ");
         let keys = columns[..key].join(", ");
-        let marks = |from: usize, count: usize| {
-            (from..from + count).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ")
-        };
         let order = format!("order by {keys} limit ${}", key + 1);
-        let insert = |rows: usize| {
-            let row = |row| format!("({})", marks(1 + row * columns.len(), columns.len()));
-            let rows = (0..rows).map(row).collect::<Vec<_>>().join(", ");
-            format!("insert into {table} ({all}) values {rows}")
-        };
         TableStatements {
             first: Sql::assembled(format!("select {all} from {table} order by {keys} limit $1")),
             behind: Sql::assembled(format!(
                 "select {all} from {table} where ({keys}) > ({}) {order}",
                 marks(1, key)
             )),
-            insert: Sql::assembled(insert(1)),
-            insert_many: Sql::assembled(insert(ROWS_AT_ONCE)),
+            insert: Sql::assembled(insert_rows(table, columns, 1)),
+            insert_many: Sql::assembled(insert_rows(table, columns, ROWS_AT_ONCE)),
             remove: Sql::assembled(format!(
                 "delete from {table} where ({keys}) in (select {keys} from {table} limit $1)"
             )),

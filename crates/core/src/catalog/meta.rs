@@ -10,7 +10,10 @@ use crate::id::FileId;
 const INSPECTED: &str = "inspected";
 const PASS: &str = "pass";
 const WHOLE: &str = "whole";
-const SWEEP: &str = "sweep";
+/// Whoever does it keeps the others from sweeping.
+pub(crate) const SWEEP: &str = "sweep";
+/// Whoever does it keeps the others from linking the audit log.
+pub(crate) const AUDIT: &str = "audit";
 const ID: &str = "id";
 const MOVING: &str = "moving";
 
@@ -80,16 +83,22 @@ async fn time(tx: &mut Tx<'_>, key: &str) -> Result<Option<Time>> {
     Ok(time.and_then(|time| time.parse().ok()).map(Time))
 }
 
-/// Takes the sweep for `node` until a time, unless another node has it now. True: it is taken.
-pub(crate) async fn take_sweep(tx: &mut Tx<'_>, node: u64, now: Time, until: Time) -> Result<bool> {
-    let held: Option<String> = tx.opt(&VALUE, params![SWEEP]).await?;
+/// Takes what one node does at a time for `node` until a time, unless another node has it now. True: it is
+/// taken.
+pub(crate) async fn take(
+    tx: &mut Tx<'_>,
+    what: &str,
+    node: u64,
+    (now, until): (Time, Time),
+) -> Result<bool> {
+    let held: Option<String> = tx.opt(&VALUE, params![what]).await?;
     let held = held.as_deref().and_then(|held| held.split_once(' '));
     let by_another = held.is_some_and(|(by, until)| {
         by.parse() != Ok(node) && until.parse().is_ok_and(|until: i64| now.0 < until)
     });
     if !by_another {
         let (node, until) = (node.to_string(), until.0);
-        tx.exec(&VALUE_SET, params![SWEEP, &format!("{node} {until}")]).await?;
+        tx.exec(&VALUE_SET, params![what, &format!("{node} {until}")]).await?;
     }
     Ok(!by_another)
 }

@@ -18,6 +18,18 @@ impl Sql {
     }
 }
 
+/// The text of a statement that inserts so many rows at once.
+pub(crate) fn insert_rows(table: &str, columns: &[&str], rows: usize) -> String {
+    let row = |row| format!("({})", marks(1 + row * columns.len(), columns.len()));
+    let rows = (0..rows).map(row).collect::<Vec<_>>().join(", ");
+    format!("insert into {table} ({}) values {rows}", columns.join(", "))
+}
+
+/// `$from, …`: so many parameters.
+pub(crate) fn marks(from: usize, count: usize) -> String {
+    (from..from + count).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ")
+}
+
 /// `$` to `?`, at compile time. No statement has a `$` in a literal.
 pub(crate) const fn numbered<const N: usize>(text: &str) -> [u8; N] {
     let bytes = text.as_bytes();

@@ -8,8 +8,8 @@ mod writer;
 use super::conn::Tx;
 use super::sql::Sql;
 use super::{
-    Catalog, answered, asked, contents, copy, entries, files, folders, integrity, meta, pages,
-    shares, trash, users,
+    Catalog, answered, asked, audit, contents, copy, entries, files, folders, integrity, meta,
+    pages, shares, trash, users,
 };
 use crate::clock::{Clock, Time};
 use crate::disk::Disk;
@@ -20,6 +20,7 @@ fn statements() -> Vec<(String, Sql)> {
     let modules = [
         answered::ALL,
         asked::ALL,
+        audit::ALL,
         contents::ALL,
         copy::ALL,
         entries::ALL,
@@ -35,7 +36,7 @@ fn statements() -> Vec<(String, Sql)> {
         .into_iter()
         .flatten()
         .map(|(name, Sql { text, sqlite })| (String::from(*name), Sql { text, sqlite }));
-    named.chain(pages::all()).chain(copy::all()).collect()
+    named.chain(pages::all()).chain(copy::all()).chain(audit::assembled()).collect()
 }
 
 fn catalog() -> (TempDir, Catalog) {

@@ -37,7 +37,7 @@ statements! {
     HIDE = "update nodes set trashed_with = $1 where id = $1";
     TOP = "select kind from nodes where id = $1 and trashed > 0 and trashed_with = id \
         and parent is not null";
-    DUE = "select id, kind from nodes where trashed < $1 and trashed_with = id \
+    DUE = "select id, kind, parent is not null from nodes where trashed < $1 and trashed_with = id \
         and (parent is not null or trashed < $2) order by trashed, id limit $3";
     FILES_IN = concat!(whole!(), "select n.id from whole cross join nodes n \
         where n.parent = whole.id and n.kind = 1 limit $2");
@@ -109,12 +109,12 @@ pub(crate) async fn top_is_file(tx: &mut Tx<'_>, id: i64) -> Result<Option<bool>
 }
 
 /// Up to `limit` tops that went to the trash before a time, or were begun as a copy before `begun` too
-/// and never attached: numbers, and whether each is a file.
+/// and never attached: numbers, whether each is a file, and whether it is in the trash to be seen.
 pub(crate) async fn due(
     tx: &mut Tx<'_>,
     (before, begun): (Time, Time),
     limit: i64,
-) -> Result<Vec<(i64, bool)>> {
+) -> Result<Vec<(i64, bool, bool)>> {
     tx.all(&DUE, params![before, begun, limit]).await
 }
 

@@ -7,6 +7,7 @@ mod tests;
 
 use super::Drive;
 use crate::access::{Caller, hash_secret, identify};
+use crate::audit::{Act, Event, did};
 use crate::catalog::conn::Tx;
 use crate::catalog::pages;
 use crate::catalog::users::{self, Token, Usage, User, UserRow};
@@ -142,22 +143,23 @@ impl Drive {
             password: hash_password(user.password).await?,
             admin: user.admin,
         };
-        self.catalog()
-            .write((row, self.now()), |tx, (row, now)| {
-                Box::pin(async move {
-                    if users::by_login(tx, &row.login_key).await?.is_some() {
-                        let why = format!("a user with the login {} exists already", row.login);
-                        return Err(Error::Taken { why });
-                    }
-                    if users::id_by_email(tx, &row.email_key).await?.is_some() {
-                        let why = format!("a user with the e-mail {} exists already", row.email);
-                        return Err(Error::Taken { why });
-                    }
-                    users::insert(tx, row, *now).await?;
-                    by_login(tx, &row.login_key).await
-                })
+        self.administer((row, self.now()), |tx, (row, now)| {
+            Box::pin(async move {
+                if users::by_login(tx, &row.login_key).await?.is_some() {
+                    let why = format!("a user with the login {} exists already", row.login);
+                    return Err(Error::Taken { why });
+                }
+                if users::id_by_email(tx, &row.email_key).await?.is_some() {
+                    let why = format!("a user with the e-mail {} exists already", row.email);
+                    return Err(Error::Taken { why });
+                }
+                let id = users::insert(tx, row, *now).await?;
+                let admin = if row.admin { "yes" } else { "no" };
+                let event = to_account(Act::UserAdded, id).with("admin", admin);
+                Ok(did(by_login(tx, &row.login_key).await?, event))
             })
-            .await
+        })
+        .await
     }
 
     /// Every user, by login.
@@ -188,53 +190,54 @@ impl Drive {
     /// Limits the bytes that a user's files may take, or ends the limit. What is there already stays.
     pub async fn set_quota(&self, login: &str, quota: Option<u64>) -> Result<()> {
         let quota = limit(quota)?;
-        self.catalog()
-            .write((fold(login), quota), |tx, (login, quota)| {
-                Box::pin(async move {
-                    let user = by_login(tx, login).await?;
-                    users::set_quota(tx, user.id, *quota).await
-                })
+        self.administer((fold(login), quota), |tx, (login, quota)| {
+            Box::pin(async move {
+                let user = by_login(tx, login).await?;
+                users::set_quota(tx, user.id, *quota).await?;
+                Ok(did((), to_account(Act::QuotaSet, user.id).with("bytes", or_none(*quota))))
             })
-            .await
+        })
+        .await
     }
 
     /// Limits how many files a user may have, or ends the limit. What is there already stays.
     pub async fn set_file_quota(&self, login: &str, quota: Option<u64>) -> Result<()> {
         let quota = limit(quota)?;
-        self.catalog()
-            .write((fold(login), quota), |tx, (login, quota)| {
-                Box::pin(async move {
-                    let user = by_login(tx, login).await?;
-                    users::set_file_quota(tx, user.id, *quota).await
-                })
+        self.administer((fold(login), quota), |tx, (login, quota)| {
+            Box::pin(async move {
+                let user = by_login(tx, login).await?;
+                users::set_file_quota(tx, user.id, *quota).await?;
+                Ok(did((), to_account(Act::QuotaSet, user.id).with("files", or_none(*quota))))
             })
-            .await
+        })
+        .await
     }
 
     /// Gives a user another password.
     pub async fn set_password(&self, login: &str, password: String) -> Result<()> {
         let input = (fold(login), hash_password(password).await?);
-        self.catalog()
-            .write(input, |tx, (login, hash)| {
-                Box::pin(async move {
-                    let user = by_login(tx, login).await?;
-                    users::set_password(tx, user.id, hash).await
-                })
+        self.administer(input, |tx, (login, hash)| {
+            Box::pin(async move {
+                let user = by_login(tx, login).await?;
+                users::set_password(tx, user.id, hash).await?;
+                Ok(did((), to_account(Act::PasswordSet, user.id)))
             })
-            .await
+        })
+        .await
     }
 
     /// Disables or enables a user. A disabled user's credentials end at once and come back with the
     /// user; files and shares stay.
     pub async fn set_disabled(&self, login: &str, disabled: bool) -> Result<()> {
-        self.catalog()
-            .write((fold(login), disabled), |tx, (login, disabled)| {
-                Box::pin(async move {
-                    let user = by_login(tx, login).await?;
-                    users::set_disabled(tx, user.id, *disabled).await
-                })
+        self.administer((fold(login), disabled), |tx, (login, disabled)| {
+            Box::pin(async move {
+                let user = by_login(tx, login).await?;
+                users::set_disabled(tx, user.id, *disabled).await?;
+                let act = if *disabled { Act::UserDisabled } else { Act::UserEnabled };
+                Ok(did((), to_account(act, user.id)))
             })
-            .await
+        })
+        .await
     }
 
     /// Makes a token for a user. Only its hash is stored.
@@ -250,11 +253,11 @@ impl Drive {
         let expires = expires_in_days.map(|days| now.plus_seconds(i64::from(days) * 86_400));
         let input = (fold(login), hash_secret(&secret), label.to_owned(), now, expires);
         let id = self
-            .catalog()
-            .write(input, |tx, (login, hash, label, now, expires)| {
+            .administer(input, |tx, (login, hash, label, now, expires)| {
                 Box::pin(async move {
-                    let user = by_login(tx, login).await?;
-                    users::insert_token(tx, user.id, hash, label, *now, *expires).await
+                    let user = by_login(tx, login).await?.id;
+                    let token = users::insert_token(tx, user, hash, label, *now, *expires).await?;
+                    Ok(did(token, to_account(Act::TokenCreated, user).with("token", token)))
                 })
             })
             .await?;
@@ -276,11 +279,15 @@ impl Drive {
 
     /// Ends a token at once.
     pub async fn revoke_token(&self, token: TokenId) -> Result<()> {
-        let found = self
-            .catalog()
-            .write(token, |tx, token| Box::pin(users::delete_token(tx, *token)))
-            .await?;
-        if found { Ok(()) } else { Err(Error::NotFound(Thing::Token)) }
+        self.administer(token, |tx, token| {
+            Box::pin(async move {
+                if !users::delete_token(tx, *token).await? {
+                    return Err(Error::NotFound(Thing::Token));
+                }
+                Ok(did((), Event::by_command(Act::TokenRevoked).with("token", token)))
+            })
+        })
+        .await
     }
 
     /// Writes down when tokens were last used; the sweep calls it, so that a read never writes.
@@ -303,6 +310,14 @@ impl Drive {
             })
             .await
     }
+}
+
+fn or_none(quota: Option<i64>) -> String {
+    quota.map_or_else(|| "none".into(), |most| most.to_string())
+}
+
+fn to_account(act: Act, user: UserId) -> Event {
+    Event::by_command(act).with("account", user)
 }
 
 async fn by_login(tx: &mut Tx<'_>, key: &str) -> Result<User> {

@@ -6,6 +6,7 @@ use super::once::Request;
 use super::trash::trash_file;
 use super::upload::{Wrapped, insert_version, upload_path};
 use crate::access::{Caller, Granted, Right, grant, grant_folder};
+use crate::audit::{Act, Event, did};
 use crate::catalog::conn::Tx;
 use crate::catalog::files::{self, File, NewFile, Place};
 use crate::catalog::folders::{self, Action, Child};
@@ -42,8 +43,8 @@ impl Drive {
         self.once(caller, request, input, |tx, (caller, now, id, change)| {
             Box::pin(async move {
                 let file = grant(tx, caller, *now, (*id).into(), Right::Own).await?;
-                apply(tx, &file, change, *now).await?;
-                own_file(tx, *id).await
+                let events = apply(tx, &file, change, *now).await?;
+                Ok((own_file(tx, *id).await?, events))
             })
         })
         .await
@@ -66,7 +67,8 @@ impl Drive {
                 refuse_taken(tx, &above, &label, file.id.0).await?;
                 let at = users::change_tree(tx, file.owner, 0, 0, *now).await?;
                 rename(tx, &file, name, &label, at).await?;
-                Ok(file.seen_as(own_file(tx, file.id).await?))
+                let event = Event::by(file.caller(), Act::FileRenamed).file(file.id);
+                Ok(did(file.seen_as(own_file(tx, file.id).await?), event))
             })
         })
         .await
@@ -88,7 +90,9 @@ impl Drive {
                 let file = grant(tx, caller, *now, *file, Right::Arrange).await?;
                 let to = grant_folder(tx, caller, *now, *to, Right::Add).await?;
                 move_file(tx, &file, &to, name.as_ref(), *now).await?;
-                Ok(to.child(own_file(tx, file.id).await?))
+                let event = Event::by(to.caller(), Act::FileMoved).file(file.id);
+                let event = event.with("from", file.parent).with("to", to.id);
+                Ok(did(to.child(own_file(tx, file.id).await?), event))
             })
         })
         .await
@@ -114,7 +118,9 @@ impl Drive {
                 let bytes = file.size.cast_signed();
                 let at = users::change_tree(tx, to.owner, 1, bytes, *now).await?;
                 let copy = copy(tx, keys, &file, &to, name, (*hex, at)).await?;
-                Ok(to.child(own_file(tx, copy).await?))
+                let event = Event::by(to.caller(), Act::FileCopied).file(copy);
+                let event = event.folder(to.id).with("from", file.id);
+                Ok(did(to.child(own_file(tx, copy).await?), event))
             })
         })
         .await
@@ -129,12 +135,15 @@ pub(super) fn check_type(type_id: i64) -> Result<()> {
     Err(Error::invalid("type_id", format!("\"{type_id}\" is not a valid choice.")))
 }
 
+/// Makes the changes; what was done.
 async fn apply<'tx>(
     tx: &mut Tx<'tx>,
     file: &Granted<'tx, File>,
     change: &Change,
     now: Time,
-) -> Result<()> {
+) -> Result<Vec<Event>> {
+    let event = |act| Event::by(file.caller(), act).file(file.id);
+    let mut events = Vec::new();
     let at = users::change_tree(tx, file.owner, 0, 0, now).await?;
     if let Some(name) = change.name.as_ref().filter(|name| name.as_str() != file.name) {
         let wanted = name.label();
@@ -145,18 +154,22 @@ async fn apply<'tx>(
             files::free_label(tx, file.parent, &wanted).await?
         };
         rename(tx, file, name, &label, at).await?;
+        events.push(event(Act::FileRenamed));
     }
     if let Some(type_id) = change.type_id {
         files::set_type(tx, file, type_id).await?;
+        events.push(event(Act::FileTyped).with("type", type_id));
     }
     if let Some(emails) = &change.shared_with {
         let readers = readers(tx, file.owner, emails).await?;
         shares::set_readers(tx, file, &readers, at).await?;
+        events.push(event(Act::ReadersSet).users(&readers));
     }
     if change.trash {
         trash_file(tx, file, now).await?;
+        events.push(event(Act::FileTrashed));
     }
-    Ok(())
+    Ok(events)
 }
 
 async fn rename<'tx>(

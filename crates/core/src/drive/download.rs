@@ -81,8 +81,16 @@ impl Drive {
         if download.file.plain { Ok(download) } else { Err(Error::NotText) }
     }
 
+    /// The key that a file's content is sealed under, to be shown to a caller who was granted the file. The
+    /// audit log tells of it, within a second.
+    pub fn disclose_key(&self, caller: &Caller, file: &File) -> Result<DataKey> {
+        let key = self.data_key(file)?;
+        self.0.pending.disclosed(&caller.shown, file.id, self.now());
+        Ok(key)
+    }
+
     /// The key that a file's content is sealed under. Whoever holds a [`File`] was granted to read it.
-    pub fn data_key(&self, file: &File) -> Result<DataKey> {
+    pub(crate) fn data_key(&self, file: &File) -> Result<DataKey> {
         let context = file.wrap_context()?;
         self.vault().keys.unwrap(&file.master_key, &context, &file.wrapped_key)
     }

@@ -5,6 +5,7 @@ use super::arrange::{Spot, copy_to, leave_tree, parent, refuse_taken};
 use super::entries::own_folder;
 use super::once::{Request, recall};
 use crate::access::{Caller, Granted, Right, grant_folder};
+use crate::audit::{Act, Event, did};
 use crate::catalog::conn::Tx;
 use crate::catalog::entries::{self, From, key};
 use crate::catalog::files::{self, Place};
@@ -49,7 +50,9 @@ impl Drive {
                 let created = Stamp { at, by: above.caller() };
                 let id = folders::insert(tx, &above, &label, created).await?;
                 child(tx, above.id, id, Action::Added, at).await?;
-                Ok(above.child(own_folder(tx, id).await?))
+                let event = Event::by(above.caller(), Act::FolderCreated).folder(id);
+                let event = event.with("in", above.id);
+                Ok(did(above.child(own_folder(tx, id).await?), event))
             })
         })
         .await
@@ -74,7 +77,8 @@ impl Drive {
                 folders::arrange(tx, &folder, place(&above, &label)).await?;
                 folders::modified(tx, &folder, at).await?;
                 child(tx, above.id, folder.id, Action::Modified, at).await?;
-                Ok(folder.seen_as(own_folder(tx, folder.id).await?))
+                let event = Event::by(folder.caller(), Act::FolderRenamed).folder(folder.id);
+                Ok(did(folder.seen_as(own_folder(tx, folder.id).await?), event))
             })
         })
         .await
@@ -94,8 +98,10 @@ impl Drive {
             Box::pin(async move {
                 let folder = grant_folder(tx, caller, *now, *folder, Right::Arrange).await?;
                 let to = grant_folder(tx, caller, *now, *to, Right::Add).await?;
-                move_folder(tx, caller, &folder, &to, *now).await?;
-                Ok(to.child(own_folder(tx, folder.id).await?))
+                let from = move_folder(tx, caller, &folder, &to, *now).await?;
+                let event = Event::by(to.caller(), Act::FolderMoved).folder(folder.id);
+                let event = event.with("from", from).with("to", to.id);
+                Ok(did(to.child(own_folder(tx, folder.id).await?), event))
             })
         })
         .await
@@ -119,7 +125,10 @@ impl Drive {
             ControlFlow::Break(made) => return Ok(made),
         };
         let copied = match self.copy_tree(caller, top, &tree).await {
-            Ok(()) => self.attach(caller, request, top, (to, name)).await,
+            Ok(()) => {
+                let source = tree.first().map_or(top, |source| source.id);
+                self.attach(caller, request, (source, top), (to, name)).await
+            }
             Err(error) => Err(error),
         };
         // Another one may have been made under the same key meanwhile.
@@ -253,11 +262,11 @@ impl Drive {
         &self,
         caller: &Caller,
         request: Option<Request>,
-        top: FolderId,
+        (source, top): (FolderId, FolderId),
         (to, name): (FolderRef, &Name),
     ) -> Result<Seen<Folder>> {
-        let input = (caller.clone(), self.now(), top, to, name.clone());
-        self.once(caller, request, input, |tx, (caller, now, top, to, name)| {
+        let input = (caller.clone(), self.now(), (source, top), to, name.clone());
+        self.once(caller, request, input, |tx, (caller, now, (source, top), to, name)| {
             Box::pin(async move {
                 let to = grant_folder(tx, caller, *now, *to, Right::Add).await?;
                 let label = name.label();
@@ -276,7 +285,9 @@ impl Drive {
                 let (files, bytes) = (sums.files.cast_signed(), sums.bytes.cast_signed());
                 let at = users::change_tree(tx, to.owner, files, bytes, *now).await?;
                 child(tx, to.id, *top, Action::Added, at).await?;
-                Ok(to.child(own_folder(tx, *top).await?))
+                let event = Event::by(to.caller(), Act::FolderCopied).folder(*top);
+                let event = event.with("from", source).with("in", to.id);
+                Ok(did(to.child(own_folder(tx, *top).await?), event))
             })
         })
         .await
@@ -338,13 +349,14 @@ async fn child(
     folders::child_changed(tx, above, child, action, at).await
 }
 
+/// Moves a folder; from where.
 async fn move_folder<'tx>(
     tx: &mut Tx<'tx>,
     caller: &Caller,
     folder: &Granted<'tx, Folder>,
     to: &Granted<'tx, Folder>,
     now: Time,
-) -> Result<()> {
+) -> Result<FolderId> {
     let from = above(tx, caller, now, folder).await?;
     let sums = folders::sums(tx, folder.id).await?;
     let depth = folders::height(tx, to.id).await? + 1 + sums.depth;
@@ -368,10 +380,12 @@ async fn move_folder<'tx>(
     folders::arrange(tx, folder, place(to, &label)).await?;
     shares::drop_lost(tx, folder.id.0, lost).await?;
     if from.id == to.id {
-        return child(tx, to.id, folder.id, Action::Modified, at).await;
+        child(tx, to.id, folder.id, Action::Modified, at).await?;
+        return Ok(from.id);
     }
     child(tx, from.id, folder.id, Action::Deleted, at).await?;
-    child(tx, to.id, folder.id, Action::Added, at).await
+    child(tx, to.id, folder.id, Action::Added, at).await?;
+    Ok(from.id)
 }
 
 /// The top of a copy that is being made, unless the sweep has taken it for given up.

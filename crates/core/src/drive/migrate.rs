@@ -9,6 +9,7 @@
 
 use super::upload::note_upload;
 use super::{Checked, Drive, Limits, Location};
+use crate::audit::{Act, Event, did};
 use crate::catalog::copy::{self, CopiedRow, TABLES, Table};
 use crate::catalog::files::{self, File};
 use crate::catalog::{contents, meta, users};
@@ -57,7 +58,8 @@ impl Drive {
     /// interrupted; tells `progress` how many versions were looked at, and of how many. Nobody else may
     /// write to either side meanwhile: rows that do not agree at the end are an error.
     ///
-    /// The new store has this one's master key, whatever key file `to` names. This side stays as it is.
+    /// The new store has this one's master key, whatever key file `to` names. This side stays as it is, but
+    /// for a line in its audit log.
     pub async fn migrate(
         &self,
         to: &Location,
@@ -74,6 +76,10 @@ impl Drive {
         }
         target.become_copy_of(&self.catalog_id().await?).await?;
         target.check_blobs().await?;
+        self.administer((), |_, ()| {
+            Box::pin(async { Ok(did((), Event::by_command(Act::StoreCopied))) })
+        })
+        .await?;
         let copied = self.copy_contents(&target, &mut progress).await?;
         target.clear().await?;
         for table in &TABLES {

@@ -6,9 +6,10 @@
 use super::Drive;
 use super::entries::own_file;
 use crate::access::{Caller, IdempotencyKey, Right, grant, grant_folder, identify};
-use crate::catalog::answered;
+use crate::audit::Did;
 use crate::catalog::conn::{Tx, Unit};
 use crate::catalog::files::{self, File};
+use crate::catalog::{answered, audit};
 use crate::clock::Time;
 use crate::error::{Error, Result};
 use crate::id::{FileId, FolderId};
@@ -56,7 +57,8 @@ pub(super) trait Outcome: Sized + Send + Sync + 'static {
 }
 
 impl Drive {
-    /// As `Catalog::write`, but what the caller has given a key takes effect once.
+    /// As `Catalog::write`, but what the caller has given a key takes effect once; and with its effect it is
+    /// recorded in the audit log what that was.
     pub(super) async fn once<I, T, F>(
         &self,
         caller: &Caller,
@@ -67,21 +69,23 @@ impl Drive {
     where
         I: Send + Sync + 'static,
         T: Outcome,
-        F: for<'a, 'tx> Fn(&'a mut Tx<'tx>, &'a I) -> Unit<'a, T> + Send + Sync + 'static,
+        F: for<'a, 'tx> Fn(&'a mut Tx<'tx>, &'a I) -> Unit<'a, Did<T>> + Send + Sync + 'static,
     {
-        let Some(request) = request else {
-            return self.catalog().write(input, unit).await;
-        };
         let keyed = Keyed { caller: caller.clone(), request, now: self.now(), input, unit };
         self.catalog()
             .write(keyed, |tx, keyed| {
                 Box::pin(async move {
                     let Keyed { caller, request, now, input, unit } = keyed;
-                    if let Some(outcome) = recall(tx, caller, *now, request).await? {
+                    if let Some(request) = request
+                        && let Some(outcome) = recall(tx, caller, *now, request).await?
+                    {
                         return Ok(outcome);
                     }
-                    let outcome = unit(tx, input).await?;
-                    record(tx, caller, *now, request, &outcome).await?;
+                    let (outcome, events) = unit(tx, input).await?;
+                    audit::record(tx, &events, *now).await?;
+                    if let Some(request) = request {
+                        record(tx, caller, *now, request, &outcome).await?;
+                    }
                     Ok(outcome)
                 })
             })
@@ -91,7 +95,7 @@ impl Drive {
 
 struct Keyed<I, F> {
     caller: Caller,
-    request: Request,
+    request: Option<Request>,
     now: Time,
     input: I,
     unit: F,

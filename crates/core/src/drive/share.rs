@@ -5,6 +5,7 @@ use super::once::{Outcome, Request, number, told};
 use crate::access::{
     Caller, Granted, Right, Role, grant, grant_folder, grant_linked, hash_secret, identify,
 };
+use crate::audit::{Act, Event, did};
 use crate::catalog::conn::Tx;
 use crate::catalog::shares::{self, ShareRow, sooner};
 use crate::catalog::users;
@@ -46,7 +47,10 @@ impl Drive {
                 |tx, (caller, now, node, recipient, terms, (secret, keys))| {
                     Box::pin(async move {
                         let node = visible(tx, caller, *now, *node).await?;
-                        share(tx, node, (recipient, terms), (secret, keys), *now).await
+                        let terms = (recipient, terms);
+                        let share = share(tx, node, terms, (secret, keys), *now).await?;
+                        let event = Event::by(node.user, Act::Shared).share(&share);
+                        Ok(did(share, event))
                     })
                 },
             )
@@ -122,7 +126,9 @@ impl Drive {
                     }
                     let given = (terms.role, terms.sharing);
                     shares::update(tx, share.id, given, &terms.comment, terms.expires).await?;
-                    shares::find(tx, *id).await?.ok_or(GONE)
+                    let share = shares::find(tx, *id).await?.ok_or(GONE)?;
+                    let event = Event::by(node.user, Act::ShareChanged).share(&share);
+                    Ok(did(share, event))
                 })
             })
             .await?;
@@ -141,7 +147,8 @@ impl Drive {
                 if !mine && !is_for(&share, node.user) {
                     return Err(Error::Forbidden);
                 }
-                shares::delete(tx, share.id).await
+                shares::delete(tx, share.id).await?;
+                Ok(did((), Event::by(node.user, Act::ShareEnded).share(&share)))
             })
         })
         .await
@@ -208,14 +215,14 @@ impl Drive {
 
     /// Ends a share: for administrators.
     pub async fn revoke_share(&self, id: ShareId) -> Result<()> {
-        self.catalog()
-            .write(id, |tx, id| {
-                Box::pin(async move {
-                    shares::find(tx, *id).await?.ok_or(GONE)?;
-                    shares::delete(tx, *id).await
-                })
+        self.administer(id, |tx, id| {
+            Box::pin(async move {
+                let share = shares::find(tx, *id).await?.ok_or(GONE)?;
+                shares::delete(tx, *id).await?;
+                Ok(did((), Event::by_command(Act::ShareEnded).share(&share)))
             })
-            .await
+        })
+        .await
     }
 
     /// The file of a link that the caller shows.

@@ -88,6 +88,7 @@ impl Drive {
     /// was verified within the last minute is never limited.
     pub async fn sign_in(&self, name: &str, password: &str, address: IpAddr) -> Result<Caller> {
         if password.is_empty() {
+            self.note_failed_sign_in(address);
             return Err(Error::Unauthenticated);
         }
         // One engine cannot even ask for a text that holds a NUL, and no one is called so.
@@ -95,14 +96,21 @@ impl Drive {
         let found =
             self.catalog().read(&name, |tx, name| Box::pin(users::password_of(tx, name))).await?;
         let sign_ins = &self.0.sign_ins;
+        let account = found.as_ref().map(|(user, _)| *user);
         let (user, stored) = found.unwrap_or_else(|| (UserId(0), sign_ins.nobody.clone()));
         let proof = sign_ins.proof(user, &stored, password);
         if !sign_ins.is_verified(&proof, self.now()) {
             // A client that begins with many requests at once is one try: the others wait for it.
             let _turn = sign_ins.turns[usize::from(proof[0]) % TURNS].lock().await;
             if !sign_ins.is_verified(&proof, self.now()) {
-                let attempt = sign_ins.attempt(&name, address, self.now())?;
-                attempt.verify(proof, &stored, password, self.clock()).await?;
+                let tried = match sign_ins.attempt(&name, address, self.now()) {
+                    Ok(attempt) => attempt.verify(proof, &stored, password, self.clock()).await,
+                    Err(throttled) => Err(throttled),
+                };
+                if let Err(Error::Unauthenticated | Error::Throttled { .. }) = tried {
+                    self.0.pending.failed(account, address, self.now());
+                }
+                tried?;
             }
         }
         Ok(Caller::showing(Credential::Password { user, verified: stored }))

@@ -6,6 +6,7 @@ use super::arrange::parent;
 use super::entries::{own_file, own_folder};
 use super::once::Request;
 use crate::access::{Caller, Granted, Right, grant, grant_folder};
+use crate::audit::{Act, Event, did};
 use crate::catalog::conn::Tx;
 use crate::catalog::entries::{self, Trashed};
 use crate::catalog::files::{self, File};
@@ -50,7 +51,11 @@ impl Drive {
                     return Err(Error::VersionConflict(Box::new(file.into_seen())));
                 }
                 let at = trash_file(tx, &file, *now).await?;
-                if how.purge { purge_file(tx, file.id, at).await } else { Ok(()) }
+                if how.purge {
+                    purge_file(tx, file.id, at).await?;
+                }
+                let act = if how.purge { Act::FilePurged } else { Act::FileTrashed };
+                Ok(did((), Event::by(file.caller(), act).file(file.id)))
             })
         })
         .await
@@ -63,7 +68,8 @@ impl Drive {
         self.once(caller, request, input, |tx, (caller, now, id)| {
             Box::pin(async move {
                 let file = grant(tx, caller, *now, (*id).into(), Right::Own).await?;
-                trash_file(tx, &file, *now).await.map(drop)
+                trash_file(tx, &file, *now).await?;
+                Ok(did((), Event::by(file.caller(), Act::FileTrashed).file(file.id)))
             })
         })
         .await
@@ -89,7 +95,9 @@ impl Drive {
                     if how.purge {
                         trash::cut_off(tx, folder.id).await?;
                     }
-                    Ok(folder.id)
+                    let act = if how.purge { Act::FolderPurged } else { Act::FolderTrashed };
+                    let event = Event::by(folder.caller(), act).folder(folder.id);
+                    Ok(did(folder.id, event))
                 })
             })
             .await?;
@@ -116,11 +124,13 @@ impl Drive {
         self.once(caller, request, input, |tx, (caller, now, id)| {
             Box::pin(async move {
                 let file = grant(tx, caller, *now, (*id).into(), Right::Restore).await?;
+                let mut events = Vec::new();
                 if file.trashed.is_some() {
                     refuse_cut_off(tx, id.0).await?;
                     restore_file(tx, &file, *now).await?;
+                    events.push(Event::by(file.caller(), Act::FileRestored).file(*id));
                 }
-                own_file(tx, *id).await
+                Ok((own_file(tx, *id).await?, events))
             })
         })
         .await
@@ -153,20 +163,21 @@ impl Drive {
         loop {
             let input = (id, self.now());
             let more = self
-                .catalog()
-                .write(input, |tx, (id, now)| {
+                .administer(input, |tx, (id, now)| {
                     Box::pin(async move {
                         match trashed(tx, *id).await? {
                             Node::File(file) => {
                                 restore_file(tx, &file, *now).await?;
-                                Ok(false)
+                                let event = Event::by_command(Act::FileRestored).file(file.id);
+                                Ok(did(false, event))
                             }
                             Node::Folder(folder) => {
                                 if trash::unmark_files(tx, folder.id, CHUNK).await? {
-                                    return Ok(true);
+                                    return Ok((true, Vec::new()));
                                 }
                                 restore_folder(tx, &folder, *now).await?;
-                                Ok(false)
+                                let event = Event::by_command(Act::FolderRestored);
+                                Ok(did(false, event.folder(folder.id)))
                             }
                         }
                     })
@@ -181,17 +192,16 @@ impl Drive {
     /// Deletes what is in the trash for good: for administrators.
     pub async fn purge_node(&self, id: i64) -> Result<()> {
         let folder = self
-            .catalog()
-            .write((id, self.now()), |tx, (id, now)| {
+            .administer((id, self.now()), |tx, (id, now)| {
                 Box::pin(async move {
                     match trashed(tx, *id).await? {
                         Node::File(file) => {
                             purge_file(tx, file.id, *now).await?;
-                            Ok(None)
+                            Ok(did(None, Event::by_command(Act::FilePurged).file(file.id)))
                         }
-                        Node::Folder(folder) => {
-                            trash::cut_off(tx, folder.id).await?;
-                            Ok(Some(folder.id))
+                        Node::Folder(Folder { id, .. }) => {
+                            trash::cut_off(tx, id).await?;
+                            Ok(did(Some(id), Event::by_command(Act::FolderPurged).folder(id)))
                         }
                     }
                 })

@@ -6,6 +6,7 @@ use super::entries::own_file;
 use super::once::Request;
 use super::upload::replaced;
 use crate::access::{Caller, Granted, Right, grant};
+use crate::audit::{Act, Event, did};
 use crate::catalog::conn::Tx;
 use crate::catalog::files::{self, File};
 use crate::catalog::{contents, users};
@@ -67,7 +68,9 @@ impl Drive {
                 };
                 rewrap(tx, keys, &old, &version).await?;
                 files::set_current(tx, &version).await?;
-                replaced(tx, file, bytes, at).await
+                let event = Event::by(file.caller(), Act::VersionPromoted).file(file.id);
+                let event = event.with("from", id.number).with("version", number);
+                Ok(did(replaced(tx, file, bytes, at).await?, event))
             })
         })
         .await
@@ -93,7 +96,10 @@ impl Drive {
                 }
                 files::delete_version(tx, &file, id.number).await?;
                 contents::release(tx, content, at).await?;
-                replaced(tx, file, bytes, at).await.map(drop)
+                let event = Event::by(file.caller(), Act::VersionDeleted).file(file.id);
+                let event = event.with("version", id.number);
+                replaced(tx, file, bytes, at).await?;
+                Ok(did((), event))
             })
         })
         .await

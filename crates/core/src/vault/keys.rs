@@ -1,6 +1,7 @@
 //! The master keys: a file of the operator's, read at start. Whoever holds it and the store can read
 //! everything, so it is readable by its owner alone, and losing it loses every content.
 
+use super::attest::Attestor;
 use super::seal::{DataKey, MasterKey, SealError};
 use crate::disk::sync_directory;
 use crate::error::{Error, Result};
@@ -57,6 +58,16 @@ impl Keyring {
     /// The id of the key that wraps.
     pub(crate) fn active(&self) -> &str {
         &self.keys[self.keys.len() - 1].0
+    }
+
+    /// What vouches under the active key.
+    pub(crate) fn active_attestor(&self) -> Attestor {
+        Attestor::of(&self.keys[self.keys.len() - 1].1)
+    }
+
+    /// What vouches under each key, by the key's id.
+    pub(crate) fn attestors(&self) -> impl Iterator<Item = (&str, Attestor)> {
+        self.keys.iter().map(|(id, key)| (id.as_str(), Attestor::of(key)))
     }
 
     /// Wraps a data key under the active key.

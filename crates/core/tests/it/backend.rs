@@ -17,7 +17,7 @@ const BUCKET: &str = "tests";
 /// Below one store; by default all of it lies in its directory. Dropped, it is gone.
 #[derive(Debug, Default)]
 pub(crate) struct Backend {
-    server: Option<(String, String)>,
+    pub(crate) server: Option<(String, String)>,
     pub(crate) bucket: Option<Bucket>,
     /// How that server is reached, where it is not the one that the environment names.
     pub(crate) service: Service,
@@ -106,16 +106,19 @@ impl Backend {
     pub(crate) fn count(&self, data: &Path, table: &str) -> i64 {
         let count = format!("select count(*) from {table}");
         match &self.server {
-            None => {
-                let catalog = rusqlite::Connection::open(data.join("catalog.db")).unwrap();
-                catalog.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
-                catalog.query_row(&count, [], |row| row.get(0)).unwrap()
-            }
+            None => embedded(data).query_row(&count, [], |row| row.get(0)).unwrap(),
             Some((server, name)) => on_server(server, name, move |client| async move {
                 client.query_one(&count, &[]).await.unwrap().get(0)
             }),
         }
     }
+}
+
+/// A connection of one's own to an embedded catalog.
+pub(crate) fn embedded(data: &Path) -> rusqlite::Connection {
+    let catalog = rusqlite::Connection::open(data.join("catalog.db")).unwrap();
+    catalog.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
+    catalog
 }
 
 fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -145,7 +148,11 @@ impl Drop for Backend {
 }
 
 /// Runs something on a connection of its own.
-fn on_server<T, F>(server: &str, name: &str, work: impl FnOnce(Client) -> F + Send + 'static) -> T
+pub(crate) fn on_server<T, F>(
+    server: &str,
+    name: &str,
+    work: impl FnOnce(Client) -> F + Send + 'static,
+) -> T
 where
     T: Send + 'static,
     F: Future<Output = T> + Send,

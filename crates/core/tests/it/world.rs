@@ -1,7 +1,7 @@
 //! A store in a temporary directory with a clock that stands still, and a user. Shared by the tests
 //! outside the crate and those inside, which see more of it.
 
-use super::backend::Backend;
+use super::backend::{Backend, embedded};
 use bindery_core::{
     Caller, Clock, Drive, File, FileId, Name, NewUser, Result, SweepSettings, Swept, Target, Time,
     Upload, UploadEnd,
@@ -61,9 +61,7 @@ impl World {
     }
 
     pub(crate) fn catalog(&self) -> rusqlite::Connection {
-        let catalog = rusqlite::Connection::open(self.data().join("catalog.db")).unwrap();
-        catalog.busy_timeout(Duration::from_secs(10)).unwrap();
-        catalog
+        embedded(&self.data())
     }
 
     pub(crate) fn data(&self) -> PathBuf {

@@ -3,14 +3,12 @@
 
 use super::error::Problem;
 use crate::app::App;
-use crate::http::authorization::{self, Shown, Unreadable};
+use crate::http::authorization::{self, Shown, TOKEN_PREFIX, Unreadable};
 use bindery_core::Caller;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use std::net::IpAddr;
 
-/// A password that begins so is a token: clients that know nothing but Basic can use one.
-const TOKEN_PREFIX: &str = "bindery_";
 const MISSING: &str = "Sign in with a user name and a password, or with a token.";
 const UNREADABLE: &str = "The Authorization header cannot be read.";
 

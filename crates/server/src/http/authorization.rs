@@ -43,6 +43,18 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
+/// What tokens begin with: clients that know nothing but Basic can send one as the password.
+pub(crate) const TOKEN_PREFIX: &str = "bindery_";
+
+/// Whether the header shows a token, in whichever way.
+pub(crate) fn shows_token(header: Option<&[u8]>) -> bool {
+    match read(header) {
+        Ok(Shown::Token(_)) => true,
+        Ok(Shown::Basic { password, .. }) => password.starts_with(TOKEN_PREFIX),
+        Err(_) => false,
+    }
+}
+
 /// Reads the value of the header.
 pub fn read(header: Option<&[u8]>) -> Result<Shown<'_>, Unreadable> {
     let mut words =

@@ -73,7 +73,7 @@ pub(super) async fn show(
 ) -> Result<Json<FileObject>, Problem> {
     let id = file_id(&app.drive, &caller, id).await?;
     let file = app.drive.file(&caller, id).await?.node;
-    Ok(Json(FileObject::new(&app.drive, file, &site, prefix)))
+    Ok(Json(FileObject::new((&app.drive, &caller), file, &site, prefix)))
 }
 
 pub(super) async fn delete(

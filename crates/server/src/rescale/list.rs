@@ -33,7 +33,7 @@ pub(super) async fn list(
     };
     let page = app.drive.list(&caller, list).await?;
     let link = |cursor: Cursor| format!("{}{prefix}/files/?{}", site.0, query.link(&cursor));
-    let object = |file| FileObject::new(&app.drive, file, &site, prefix);
+    let object = |file| FileObject::new((&app.drive, &caller), file, &site, prefix);
     Ok(Json(FileList {
         count: page.count,
         previous: page.previous.map(link),

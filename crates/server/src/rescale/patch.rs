@@ -40,7 +40,7 @@ pub(super) async fn patch(
         Wanted::Restore => app.drive.restore(&caller, id).await?,
         Wanted::Change(change) => app.drive.change(&caller, id, change).await?,
     };
-    Ok(Json(FileObject::new(&app.drive, file, &site, prefix)))
+    Ok(Json(FileObject::new((&app.drive, &caller), file, &site, prefix)))
 }
 
 /// What a body asks for.

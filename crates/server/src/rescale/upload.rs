@@ -41,7 +41,7 @@ pub(super) async fn upload(
         }
     };
     let file = upload.finish(end).await?.node;
-    Ok((StatusCode::CREATED, Json(FileObject::new(&app.drive, file, &site, prefix))))
+    Ok((StatusCode::CREATED, Json(FileObject::new((&app.drive, &caller), file, &site, prefix))))
 }
 
 /// The boundary of a form. No boundary, or a bad one, is the client's mistake and not another type.

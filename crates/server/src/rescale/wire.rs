@@ -4,7 +4,7 @@ use crate::http::hex;
 use crate::site::Site;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use bindery_core::{Drive, File, Time};
+use bindery_core::{Caller, Drive, File, Time};
 use serde::Serialize;
 
 /// The largest content that a browser is told to show, in bytes.
@@ -66,9 +66,14 @@ pub(super) struct Root {
 }
 
 impl FileObject {
-    /// `prefix` is the one that the request used: `/api`, `/api/v2` or `/api/v3`.
-    pub(super) fn new(drive: &Drive, file: File, site: &Site, prefix: &str) -> Self {
-        let key = drive.data_key(&file).map_or_else(
+    /// To be shown to a caller. `prefix` is the one that the request used: `/api`, `/api/v2` or `/api/v3`.
+    pub(super) fn new(
+        (drive, caller): (&Drive, &Caller),
+        file: File,
+        site: &Site,
+        prefix: &str,
+    ) -> Self {
+        let key = drive.disclose_key(caller, &file).map_or_else(
             |error| {
                 // One damaged row must not hide the others of a list.
                 tracing::error!(file.id = %file.id, %error, "a file's key is not shown");

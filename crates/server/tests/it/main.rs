@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod audit;
 #[path = "../../../core/tests/it/backend.rs"]
 mod backend;
 mod filr;

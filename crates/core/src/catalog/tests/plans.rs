@@ -4,7 +4,7 @@ use super::{catalog, statements};
 
 /// Statements that may look at many rows: a search, commands of an administrator, and what is counted
 /// because it is not kept.
-const MAY_SCAN: [&str; 13] = [
+const MAY_SCAN: [&str; 14] = [
     "USERS",
     "USERS_LIKE",
     "USER_COUNT",
@@ -18,6 +18,7 @@ const MAY_SCAN: [&str; 13] = [
     "CONTENTS_COUNT",
     "INLINE_COUNT",
     "PARENTS_CLEAR",
+    "CHECKPOINT_BEFORE",
 ];
 
 #[tokio::test]
@@ -53,7 +54,8 @@ async fn no_request_scans_or_sorts_a_table() {
             // others are folders of a tree.
             let few = ["k", "shown", "me", "one", "up", "down", "whole", "CONSTANT"];
             let scanned = line.strip_prefix("SCAN ").and_then(|rest| rest.split(' ').next());
-            let scans = scanned.is_some_and(|scanned| !few.contains(&scanned));
+            let few = |scanned| few.contains(&scanned) || line.ends_with("-ROW VALUES CLAUSE");
+            let scans = scanned.is_some_and(|scanned| !few(scanned));
             assert!(!line.contains("AUTOMATIC"), "{name}: {lines:#?}");
             if scans {
                 scanning.push((name.clone(), lines.clone()));

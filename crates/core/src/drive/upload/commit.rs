@@ -2,6 +2,7 @@
 
 use super::{Base, OnTaken, Target, UploadEnd, lease_lost};
 use crate::access::{Caller, Granted, Right, grant, grant_folder};
+use crate::audit::{Act, Did, Event, did};
 use crate::catalog::conn::Tx;
 use crate::catalog::files::{self, File, NewFile, NewVersion, wrap_context};
 use crate::catalog::folders::{self, Action, Child};
@@ -116,19 +117,27 @@ impl Outcome for Made {
     }
 }
 
-async fn commit(tx: &mut Tx<'_>, input: &Commit) -> Result<Made> {
+async fn commit(tx: &mut Tx<'_>, input: &Commit) -> Result<Did<Made>> {
     let Commit { caller, target, end, now, finished, .. } = input;
     let objects = finished.content.objects();
     if !contents::are_leased(tx, objects).await? {
         contents::give_up(tx, objects, *now).await?;
-        return Ok(Made(None));
+        return Ok((Made(None), Vec::new()));
     }
     match spot(tx, caller, *now, target, end.name.as_ref()).await? {
         Spot::New(folder, name) => {
             let name = name.ok_or_else(|| Error::internal("an upload ended without a name"))?;
-            new_file(tx, input, folder, &name).await.map(Some).map(Made)
+            let event = Event::by(folder.caller(), Act::FileCreated).with("in", folder.id);
+            let made = new_file(tx, input, folder, &name).await?;
+            let event = event.file(made.id);
+            Ok(did(Made(Some(made)), event))
         }
-        Spot::Onto(file) => next_version(tx, input, file).await.map(Some).map(Made),
+        Spot::Onto(file) => {
+            let event = Event::by(file.caller(), Act::FileReplaced).file(file.id);
+            let made = next_version(tx, input, file).await?;
+            let event = event.with("version", made.version);
+            Ok(did(Made(Some(made)), event))
+        }
     }
 }
 

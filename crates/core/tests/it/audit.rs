@@ -1,0 +1,706 @@
+//! The audit log: each act leaves its event in its own unit, the events hang together, and whatever is done
+//! to them is found and named.
+
+use crate::backend::{Backend, embedded, on_server};
+use crate::idempotency::{keyed, name, new, send};
+use crate::world::{NOW, World, bytes, end, open_in, person};
+use bindery_core::{
+    Act, AuditChain, AuditCheckpoint, AuditEvent, AuditKeys, AuditLink, AuditRecord, AuditReport,
+    Base, Caller, Change, DeleteFile, DeleteFolder, Drive, Error, FileRef, FolderRef, NewRecipient,
+    NodeRef, Role, Sharing, SweepSettings, Tampering, Target, Terms, UserId, VersionId,
+};
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
+use std::ops::ControlFlow;
+
+const HOME: FolderRef = FolderRef::Home;
+
+/// A log, as it is handed out.
+#[derive(Debug, Default)]
+struct Log {
+    lines: Vec<(u64, AuditEvent, AuditLink)>,
+    checkpoints: Vec<AuditCheckpoint>,
+}
+
+impl Log {
+    async fn of(drive: &Drive) -> Self {
+        drive.keep_audit_log().await.unwrap();
+        let mut log = Log::default();
+        drive.export_audit(None, |record| log.take(&record)).await.unwrap();
+        log
+    }
+
+    fn take(&mut self, record: &AuditRecord<'_>) -> ControlFlow<()> {
+        match record {
+            AuditRecord::Line(line, event, link) => {
+                self.lines.push((*line, AuditEvent::clone(event), *link));
+            }
+            AuditRecord::Checkpoint(made) => self.checkpoints.push(AuditCheckpoint::clone(made)),
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn links(&self) -> Vec<(u64, AuditLink)> {
+        self.lines.iter().map(|(line, _, link)| (*line, *link)).collect()
+    }
+
+    /// What stands behind a number of lines: who did what, and its details.
+    fn behind(&self, lines: usize) -> Vec<String> {
+        let told = |(_, event, _): &(_, AuditEvent, _)| {
+            let user = event.user.map(|user| user.to_string()).unwrap_or_default();
+            format!("{}{user} {} {}", event.actor, event.act, event.details).trim_end().to_owned()
+        };
+        self.lines[lines..].iter().map(told).collect()
+    }
+}
+
+fn terms(role: Role) -> Terms {
+    Terms { role, sharing: Sharing::default(), comment: String::new(), expires: None }
+}
+
+/// What something leaves in the log.
+macro_rules! leaves {
+    ($world:expr, $act:expr, $($told:expr),+) => {{
+        let before = Log::of(&$world.drive).await.lines.len();
+        let outcome = $act.await.unwrap();
+        let told = Log::of(&$world.drive).await.behind(before);
+        assert_eq!(told, [$(String::from($told)),+]);
+        outcome
+    }};
+}
+
+#[tokio::test]
+async fn every_act_leaves_its_event() {
+    let world = World::new().await;
+    let (drive, jane) = (&world.drive, &world.caller);
+    let joe = person(drive, "joe").await;
+    let begin =
+        ["command user-added account=1 admin=no", "command token-created account=1 token=1"];
+    assert_eq!(Log::of(drive).await.behind(0)[..2], begin);
+    let sent = |target, content: &[u8]| send(drive, jane, target, content.to_vec());
+
+    let folder = leaves!(
+        world,
+        drive.create_folder(jane, HOME, &name("secret plan")),
+        "user1 folder-created folder=3 in=1"
+    );
+    let file = leaves!(world, sent(new("a.txt"), b"one"), "user1 file-created file=4 in=1");
+    let next = Target::File { file: file.id.into(), base: Base::Any };
+    leaves!(world, sent(next, b"second"), "user1 file-replaced file=4 version=2");
+    let (id, b) = (FileRef::Id(file.id), name("b.txt"));
+    leaves!(world, drive.rename_file(jane, id, &b), "user1 file-renamed file=4");
+    let to = folder.id.into();
+    leaves!(world, drive.move_file(jane, id, to, None), "user1 file-moved file=4 from=1 to=3");
+    let copy = leaves!(
+        world,
+        drive.copy_file(jane, id, HOME, &b),
+        "user1 file-copied file=5 folder=1 from=4"
+    );
+    let one = VersionId { file: file.id, number: 1 };
+    leaves!(world, drive.promote(jane, one), "user1 version-promoted file=4 from=1 version=3");
+    leaves!(world, drive.delete_version(jane, one), "user1 version-deleted file=4 version=1");
+    let change = Change {
+        name: Some(name("c.txt")),
+        type_id: Some(4),
+        shared_with: Some(vec!["joe@example.com".into()]),
+        trash: true,
+    };
+    leaves!(
+        world,
+        drive.change(jane, file.id, change),
+        "user1 file-renamed file=4",
+        "user1 file-typed file=4 type=4",
+        "user1 readers-set file=4 users=2",
+        "user1 file-trashed file=4"
+    );
+    leaves!(world, drive.restore(jane, file.id), "user1 file-restored file=4");
+    leaves!(world, drive.trash(jane, file.id), "user1 file-trashed file=4");
+    leaves!(world, drive.restore_node(4), "command file-restored file=4");
+    let how = |purge| DeleteFile { purge, version: None };
+    leaves!(world, drive.delete_file(jane, id, how(false)), "user1 file-trashed file=4");
+    leaves!(world, drive.purge_node(4), "command file-purged file=4");
+    leaves!(world, drive.delete_file(jane, copy.id.into(), how(true)), "user1 file-purged file=5");
+
+    leaves!(world, drive.rename_folder(jane, to, &name("x")), "user1 folder-renamed folder=3");
+    let inner = drive.create_folder(jane, HOME, &name("inner")).await.unwrap().id;
+    leaves!(
+        world,
+        drive.move_folder(jane, inner.into(), to),
+        "user1 folder-moved folder=6 from=1 to=3"
+    );
+    let twin = leaves!(
+        world,
+        drive.copy_folder(jane, to, HOME, &name("twin")),
+        "user1 folder-copied folder=7 from=3 in=1"
+    );
+    let node = NodeRef::Folder(to);
+    let user = NewRecipient::User(UserId(2));
+    let share = leaves!(
+        world,
+        drive.share(jane, node, user, terms(Role::Contributor)),
+        "user1 shared folder=3 recipient=2 role=contribute share=2 to=user"
+    );
+    leaves!(
+        world,
+        drive.change_share(jane, share.id, terms(Role::Viewer)),
+        "user1 share-changed folder=3 recipient=2 role=view share=2 to=user"
+    );
+    leaves!(
+        world,
+        drive.unshare(&joe, share.id),
+        "user2 share-ended folder=3 recipient=2 role=view share=2 to=user"
+    );
+    let stranger = NewRecipient::External("stranger@example.org".into());
+    let share = leaves!(
+        world,
+        drive.share(jane, node, stranger, terms(Role::Editor)),
+        "user1 shared folder=3 role=edit share=3 to=email"
+    );
+    leaves!(
+        world,
+        drive.revoke_share(share.id),
+        "command share-ended folder=3 role=edit share=3 to=email"
+    );
+
+    let how = |purge| DeleteFolder { purge, only_if_empty: false };
+    leaves!(world, drive.delete_folder(jane, to, how(false)), "user1 folder-trashed folder=3");
+    leaves!(world, drive.restore_node(3), "command folder-restored folder=3");
+    let twin = twin.id.into();
+    leaves!(world, drive.delete_folder(jane, twin, how(true)), "user1 folder-purged folder=7");
+    drive.delete_folder(jane, to, how(false)).await.unwrap();
+    let dated = world.put("dated", b"").await;
+    drive.trash(jane, dated.id).await.unwrap();
+    drive.clock().advance_seconds(86_400 * 31);
+    let gone = format!("system file-purged file={}", dated.id);
+    leaves!(world, drive.sweep(SweepSettings::default()), "system folder-purged folder=3", gone);
+
+    leaves!(world, drive.set_quota("joe", Some(9)), "command quota-set account=2 bytes=9");
+    leaves!(world, drive.set_quota("joe", None), "command quota-set account=2 bytes=none");
+    leaves!(world, drive.set_file_quota("joe", Some(7)), "command quota-set account=2 files=7");
+    leaves!(world, drive.set_password("joe", "other".into()), "command password-set account=2");
+    leaves!(world, drive.set_disabled("joe", true), "command user-disabled account=2");
+    leaves!(world, drive.set_disabled("joe", false), "command user-enabled account=2");
+    let token = leaves!(
+        world,
+        drive.create_token("joe", "a label", None),
+        "command token-created account=2 token=3"
+    );
+    leaves!(world, drive.revoke_token(token.id), "command token-revoked token=3");
+    let seen = world.put("seen", b"x").await;
+    let shown = format!("user1 key-disclosed file={}", seen.id);
+    leaves!(world, async { drive.disclose_key(jane, &seen) }, shown);
+    let wrong = drive.sign_in("joe", "wrong", Ipv4Addr::LOCALHOST.into()).await;
+    assert!(matches!(wrong, Err(Error::Unauthenticated)));
+    drive.keep_audit_log().await.unwrap();
+    drive.clock().advance_seconds(120);
+    let before = Log::of(drive).await;
+    assert!(
+        before
+            .behind(0)
+            .contains(&"unknown sign-in-failed account=2 address=127.0.0.1 count=1".to_owned())
+    );
+    let refused = bindery_core::Location::directory(world.directory.path().join("copy"));
+    drive.migrate(&refused, |_, _| {}).await.unwrap();
+
+    let log = Log::of(drive).await;
+    let told: BTreeSet<_> = log.lines.iter().map(|(_, event, _)| event.act.as_str()).collect();
+    let all: BTreeSet<_> = Act::ALL.iter().map(|act| act.as_str()).collect();
+    assert_eq!(told, all, "an act that no operation does, or a test that leaves one out");
+    // No name, no address, no label: only numbers and words of ours.
+    let text = format!("{:?}", log.lines);
+    for private in ["secret", "txt", "label", "example", "joe", "jane"] {
+        assert!(!text.contains(private), "{private}");
+    }
+    let report = drive.verify_audit(&log.links()).await.unwrap();
+    let lines = log.lines.len() as u64;
+    assert_eq!(report, AuditReport { lines, unlinked: 0, fault: None });
+}
+
+#[tokio::test]
+async fn what_takes_no_effect_leaves_nothing() {
+    let world = World::new().await;
+    let (drive, jane) = (&world.drive, &world.caller);
+    let file = world.put("a.txt", b"one").await;
+    drive.set_quota("jane", Some(3)).await.unwrap();
+    let before = Log::of(drive).await.lines.len();
+
+    // The unit fails behind what it did first.
+    let large = send(drive, jane, new("b.txt"), bytes(10)).await;
+    assert!(matches!(large, Err(Error::QuotaExceeded { .. })), "{large:?}");
+    let nobody = Change {
+        name: Some(name("c.txt")),
+        shared_with: Some(vec!["nobody@example.com".into()]),
+        ..Change::default()
+    };
+    assert!(drive.change(jane, file.id, nobody).await.is_err());
+    assert!(drive.revoke_token(bindery_core::TokenId(99)).await.is_err());
+    assert!(drive.create_folder(jane, HOME, &name("a.txt")).await.is_err());
+    let stranger = Caller::with_token("none");
+    assert!(drive.trash(&stranger, file.id).await.is_err());
+    // There is nothing to be restored, and what is sent again has had its effect.
+    drive.restore(jane, file.id).await.unwrap();
+    assert_eq!(Log::of(drive).await.lines.len(), before);
+    let jane = &keyed(jane, "once");
+    for _ in 0..3 {
+        drive.trash(jane, file.id).await.unwrap();
+    }
+    assert_eq!(
+        Log::of(drive).await.behind(before),
+        [format!("user1 file-trashed file={}", file.id)]
+    );
+}
+
+#[tokio::test]
+async fn a_disclosure_is_told_once_for_each_reader_file_and_day() {
+    let world = World::new().await;
+    let (drive, jane) = (&world.drive, &world.caller);
+    let joe = person(drive, "joe").await;
+    let token = drive.create_token("jane", "another", None).await.unwrap().secret;
+    let (a, b) = (world.put("a", b"a").await, world.put("b", b"b").await);
+    let before = Log::of(drive).await.lines.len();
+    for _ in 0..3 {
+        for (caller, file) in [(jane, &a), (jane, &b), (&joe, &a)] {
+            drive.disclose_key(caller, file).unwrap();
+        }
+    }
+    // Nothing waits for it to be written.
+    assert_eq!(Log::of(drive).await.lines.len(), before + 3);
+    // The same reader's other token, another process, and the same again: it is told already.
+    let other = open_in(&world.directory, &world.backend).await;
+    for drive in [drive, &other] {
+        for caller in [jane, &Caller::with_token(&token)] {
+            drive.disclose_key(caller, &a).unwrap();
+        }
+        drive.keep_audit_log().await.unwrap();
+    }
+    let told = Log::of(drive).await.behind(before);
+    let line =
+        |user: i64, file: &bindery_core::File| format!("user{user} key-disclosed file={}", file.id);
+    assert_eq!(told, [line(1, &a), line(1, &b), line(2, &a)]);
+    drive.clock().advance_seconds(86_400);
+    drive.disclose_key(jane, &a).unwrap();
+    assert_eq!(Log::of(drive).await.behind(before + 3), [line(1, &a)]);
+    // Many at once are written in few statements, each told.
+    let mut expected = Vec::new();
+    for number in 0..107 {
+        let file = world.put(&number.to_string(), b"x").await;
+        drive.disclose_key(jane, &file).unwrap();
+        expected.push(line(1, &file));
+    }
+    let told = Log::of(drive).await.behind(before + 4);
+    let shown = told.into_iter().filter(|line| line.contains("key-disclosed"));
+    assert_eq!(shown.collect::<Vec<_>>(), expected);
+}
+
+#[tokio::test]
+async fn failed_sign_ins_are_counted_by_account_address_and_minute() {
+    let world = World::new().await;
+    let drive = &world.drive;
+    let other = open_in(&world.directory, &world.backend).await;
+    let (here, there): (IpAddr, IpAddr) = ([192, 0, 2, 7].into(), "2001:db8::1".parse().unwrap());
+    let before = Log::of(drive).await.lines.len();
+    for (drive, login, address, times) in [
+        (drive, "jane", here, 2),
+        (&other, "jane@example.com", here, 1),
+        (drive, "jane", there, 1),
+        (drive, "a password in the wrong field", here, 2),
+    ] {
+        for _ in 0..times {
+            assert!(drive.sign_in(login, "wrong", address).await.is_err());
+            drive.keep_audit_log().await.unwrap();
+        }
+    }
+    drive.note_failed_sign_in(here);
+    drive.sign_in("jane", "a password", here).await.unwrap();
+    drive.keep_audit_log().await.unwrap();
+    // The minute is not over.
+    drive.clock().advance_seconds(14);
+    assert_eq!(Log::of(drive).await.lines.len(), before);
+    drive.clock().advance_seconds(60);
+    let log = Log::of(drive).await;
+    assert_eq!(
+        log.behind(before),
+        [
+            "unknown sign-in-failed address=192.0.2.7 count=3",
+            "unknown sign-in-failed account=1 address=192.0.2.7 count=3",
+            "unknown sign-in-failed account=1 address=2001:db8::/64 count=1",
+        ]
+    );
+    assert_eq!(log.lines[before].1.at.0, NOW.0 / 60_000_000 * 60_000_000);
+    assert_eq!(world.backend.count(&world.data(), "audit_failures"), 0);
+}
+
+#[tokio::test]
+async fn two_nodes_make_one_chain() {
+    let world = World::new().await;
+    let other = open_in(&world.directory, &world.backend).await;
+    let mut sent = tokio::task::JoinSet::new();
+    for number in 0..60_usize {
+        let drive = [&world.drive, &other][number % 2].clone();
+        let jane = world.caller.clone();
+        sent.spawn(async move {
+            let target = new(&format!("{number}.txt"));
+            send(&drive, &jane, target, vec![b'x'; 10]).await.unwrap();
+            drive.keep_audit_log().await.unwrap();
+        });
+    }
+    sent.join_all().await;
+    // Whoever linked last keeps the other from it for a while.
+    for drive in [&world.drive, &other] {
+        drive.clock().advance_seconds(11);
+        drive.keep_audit_log().await.unwrap();
+    }
+    let (log, of_other) = (Log::of(&world.drive).await, Log::of(&other).await);
+    assert_eq!(log.lines, of_other.lines);
+    let numbers: Vec<_> = log.lines.iter().map(|(line, ..)| *line).collect();
+    assert_eq!(numbers, (1..=62).collect::<Vec<_>>());
+    for drive in [&world.drive, &other] {
+        let report = drive.verify_audit(&log.links()).await.unwrap();
+        assert_eq!(report, AuditReport { lines: 62, unlinked: 0, fault: None });
+    }
+}
+
+/// Changes the catalog behind the store's back.
+fn tamper(world: &World, statements: &str) {
+    match &world.backend.server {
+        None => embedded(&world.data()).execute_batch(statements).unwrap(),
+        Some((server, name)) => {
+            let statements = statements.to_owned();
+            on_server(server, name, move |client| async move {
+                client.batch_execute(&statements).await.unwrap();
+            });
+        }
+    }
+}
+
+/// A store whose log has this many lines, in pieces that were linked one after the other.
+async fn logged(lines: usize) -> (World, Log) {
+    let world = World::new().await;
+    for line in 3..lines {
+        let at = Some((line * 7) as u64);
+        world.drive.set_quota("jane", at).await.unwrap();
+        if line % 4 == 0 {
+            world.drive.keep_audit_log().await.unwrap();
+            world.drive.clock().advance_seconds(20);
+        }
+    }
+    world.drive.set_quota("jane", None).await.unwrap();
+    let log = Log::of(&world.drive).await;
+    assert_eq!(log.lines.len(), lines);
+    assert!(log.checkpoints.len() > 2);
+    (world, log)
+}
+
+const LINES: u64 = 25;
+
+async fn found(world: &World, known: &[(u64, AuditLink)]) -> Option<(u64, Tampering)> {
+    let report = world.drive.verify_audit(known).await.unwrap();
+    if let Some(fault) = &report.fault {
+        assert!(report.lines < fault.line.max(1) || fault.line == LINES, "{report:?}");
+        // What was tampered with is not handed out as if it were not.
+        let exported = world.drive.export_audit(None, |_| ControlFlow::Continue(())).await;
+        assert!(exported.is_err() || !known.is_empty());
+    }
+    report.fault.map(|fault| (fault.line, fault.what))
+}
+
+#[tokio::test]
+async fn a_line_that_is_changed_or_dropped_is_named() {
+    let (world, log) = logged(25).await;
+    assert_eq!(found(&world, &[]).await, None);
+    let numbers = "create table kept as select * from audit; \
+        create table kept_links as select * from audit_links;";
+    tamper(&world, numbers);
+    let restore = "delete from audit; insert into audit select * from kept; \
+        delete from audit_links; insert into audit_links select * from kept_links;";
+    for line in 1..=LINES {
+        let event = format!("(select event from kept_links where seq = {line})");
+        let changed = Some((line, Tampering::Changed));
+        let dropped = Some((line, Tampering::Dropped));
+        for (statement, expected) in [
+            (format!("update audit set act = 'file-moved' where id = {event}"), changed),
+            (format!("update audit set actor = 'nobody' where id = {event}"), changed),
+            (format!("update audit set user_id = 77 where id = {event}"), changed),
+            (format!("update audit set at = at + 1 where id = {event}"), changed),
+            (format!("update audit set details = 'a=1' where id = {event}"), changed),
+            (format!("update audit_links set proof = '' where seq = {line}"), changed),
+            (format!("update audit_links set event = event + 1000 where seq = {line}"), dropped),
+            (format!("delete from audit where id = {event}"), dropped),
+        ] {
+            tamper(&world, &statement);
+            assert_eq!(found(&world, &[]).await, expected, "{statement}");
+            tamper(&world, restore);
+        }
+        let mut statements = vec![(
+            format!("delete from audit_links where seq = {line}"),
+            if line == LINES { Tampering::CutOff } else { Tampering::Dropped },
+        )];
+        // The next line in its place, and both numbers exchanged.
+        if line < LINES {
+            statements.push((
+                format!(
+                    "delete from audit_links where seq = {line}; \
+                     update audit_links set seq = {line} where seq = {}",
+                    line + 1
+                ),
+                Tampering::Changed,
+            ));
+            statements.push((
+                format!(
+                    "update audit_links set event = -event where seq in ({line}, {0}); \
+                     update audit_links set event = (select event from kept_links \
+                     where seq = 2 * {line} + 1 - audit_links.seq) where seq in ({line}, {0})",
+                    line + 1
+                ),
+                Tampering::Changed,
+            ));
+        }
+        for (statement, what) in statements {
+            tamper(&world, &statement);
+            assert_eq!(found(&world, &[]).await, Some((line, what)), "{statement}");
+            tamper(&world, restore);
+        }
+    }
+    assert_eq!(found(&world, &log.links()).await, None);
+}
+
+#[tokio::test]
+async fn an_end_that_is_cut_off_is_named() {
+    let (world, log) = logged(25).await;
+    for keep in (0..LINES).rev() {
+        let cut = format!(
+            "delete from audit where id in (select event from audit_links where seq > {keep}); \
+             delete from audit_links where seq > {keep}; \
+             delete from audit_checkpoints where seq > {keep};"
+        );
+        tamper(&world, &cut);
+        let expected = Some((keep + 1, Tampering::CutOff));
+        assert_eq!(found(&world, &[]).await, expected);
+        // A head that says less has to be signed as a head.
+        let forged = format!(
+            "create table head as select * from audit_head; update audit_head set seq = {keep}, \
+             at = coalesce((select max(at) from audit_checkpoints), at), \
+             link = coalesce((select link from audit_checkpoints order by seq desc limit 1), link), \
+             signature = coalesce((select signature from audit_checkpoints order by seq desc limit 1), \
+             signature);"
+        );
+        tamper(&world, &forged);
+        assert_eq!(found(&world, &[]).await, Some((keep, Tampering::End)));
+        let refused = world.drive.link_events().await;
+        world.drive.set_quota("jane", None).await.unwrap();
+        assert!(refused.is_ok() && world.drive.link_events().await.is_err());
+        let back = "delete from audit_head; insert into audit_head select * from head; \
+            drop table head; delete from audit where id > (select event from audit_head);";
+        tamper(&world, back);
+        assert_eq!(found(&world, &[]).await, expected);
+    }
+    // All of it, and nothing left that says so: another copy does.
+    let all = "delete from audit; delete from audit_head;";
+    tamper(&world, all);
+    assert_eq!(found(&world, &[]).await, None);
+    assert_eq!(found(&world, &log.links()).await, Some((1, Tampering::CutOff)));
+}
+
+#[tokio::test]
+async fn an_older_catalog_is_found_by_a_copy_of_the_log() {
+    let (world, log) = logged(25).await;
+    // As if the catalog had been put back to where it was, and had gone on from there.
+    let head = "create table head as select * from audit_head";
+    tamper(&world, head);
+    for bytes in 0..5 {
+        world.drive.set_quota("jane", Some(bytes)).await.unwrap();
+    }
+    let later = Log::of(&world.drive).await;
+    let back = format!(
+        "delete from audit where id in (select event from audit_links where seq > {LINES}); \
+         delete from audit_links where seq > {LINES}; \
+         delete from audit_checkpoints where seq > {LINES}; \
+         delete from audit_head; insert into audit_head select * from head;"
+    );
+    tamper(&world, &back);
+    assert_eq!(found(&world, &[]).await, None);
+    assert_eq!(found(&world, &later.links()).await, Some((LINES + 1, Tampering::CutOff)));
+    world.drive.set_quota("jane", Some(77)).await.unwrap();
+    world.drive.keep_audit_log().await.unwrap();
+    assert_eq!(found(&world, &later.links()).await, Some((LINES + 1, Tampering::Changed)));
+    assert_eq!(found(&world, &log.links()).await, None);
+}
+
+#[tokio::test]
+async fn an_end_that_is_changed_is_named() {
+    let (world, _) = logged(25).await;
+    tamper(&world, "create table kept as select * from audit_head");
+    for statement in [
+        "delete from audit_head",
+        "update audit_head set seq = 20",
+        "update audit_head set seq = 30",
+        "update audit_head set seq = -1",
+        "update audit_head set event = event + 1",
+        "update audit_head set at = at + 1",
+        "update audit_head set link = signature",
+        "update audit_head set master_key = 'other'",
+        "update audit_head set signature = link",
+    ] {
+        tamper(&world, statement);
+        assert_eq!(found(&world, &[]).await, Some((LINES, Tampering::End)), "{statement}");
+        let back = "delete from audit_head; insert into audit_head select * from kept;";
+        tamper(&world, back);
+    }
+    let added = "insert into audit_links select seq + 1, event, master_key, proof from audit_links \
+        where seq = 25";
+    tamper(&world, added);
+    assert_eq!(found(&world, &[]).await, Some((LINES + 1, Tampering::Added)));
+}
+
+#[tokio::test]
+async fn checkpoints_are_what_was_signed() {
+    let (world, log) = logged(25).await;
+    let made: Vec<_> = log.checkpoints[..log.checkpoints.len() - 1].iter().collect();
+    assert!(made.len() >= 2);
+    for checkpoint in made {
+        let line = checkpoint.line;
+        for change in ["at = at + 1", "link = link_of_none", "signature = link_of_none"] {
+            let set =
+                change.replace("link_of_none", "(select proof from audit_links where seq = 1)");
+            let statement = format!(
+                "create table kept as select * from audit_checkpoints; \
+                 update audit_checkpoints set {set} where seq = {line}"
+            );
+            tamper(&world, &statement);
+            assert_eq!(found(&world, &[]).await, Some((line, Tampering::Checkpoint)), "{change}");
+            let back = "delete from audit_checkpoints; \
+                insert into audit_checkpoints select * from kept; drop table kept;";
+            tamper(&world, back);
+        }
+    }
+    assert_eq!(found(&world, &[]).await, None);
+}
+
+/// What a reader of an exported log finds, who has no more than the public keys.
+fn read(records: &[Record], keys: &AuditKeys) -> Result<u64, (u64, Tampering)> {
+    let mut chain = AuditChain::default();
+    let found = records.iter().try_for_each(|record| match record {
+        Record::Line(line, event, link) => {
+            chain.take(*line, event)?;
+            chain.compare(link)
+        }
+        Record::Checkpoint(made) => chain.checkpoint(made, keys),
+    });
+    found
+        .and_then(|()| chain.end())
+        .map(|()| chain.line())
+        .map_err(|fault| (fault.line, fault.what))
+}
+
+#[derive(Clone)]
+enum Record {
+    Line(u64, AuditEvent, AuditLink),
+    Checkpoint(AuditCheckpoint),
+}
+
+async fn records(drive: &Drive, since: Option<bindery_core::Time>) -> Vec<Record> {
+    let mut records = Vec::new();
+    let taken = drive.export_audit(since, |record| {
+        records.push(match record {
+            AuditRecord::Line(line, event, link) => Record::Line(line, event.clone(), link),
+            AuditRecord::Checkpoint(made) => Record::Checkpoint(made.clone()),
+        });
+        ControlFlow::Continue(())
+    });
+    taken.await.unwrap();
+    records
+}
+
+#[tokio::test]
+async fn an_exported_log_is_verified_with_the_public_key_alone() {
+    let (world, _) = logged(25).await;
+    let keys = world.drive.audit_keys();
+    let keys = AuditKeys::parse(keys.to_string().lines()).unwrap();
+    let all = records(&world.drive, None).await;
+    assert_eq!(read(&all, &keys), Ok(LINES));
+    let begin = NOW.plus_seconds(70);
+    let part = records(&world.drive, Some(begin)).await;
+    assert!(part.len() < all.len() && matches!(part[0], Record::Checkpoint(_)));
+    assert_eq!(read(&part, &keys), Ok(LINES));
+
+    for at in 0..all.len() {
+        let mut cut = all.clone();
+        cut.remove(at);
+        match &all[at] {
+            Record::Line(line, ..) => {
+                assert_eq!(read(&cut, &keys), Err((*line, Tampering::Dropped)));
+                let mut changed = all.clone();
+                let Record::Line(_, event, _) = &mut changed[at] else { unreachable!() };
+                event.details.push('7');
+                assert_eq!(read(&changed, &keys), Err((*line, Tampering::Changed)));
+                // Whoever makes all links anew fails at the next checkpoint.
+                let mut chain = AuditChain::default();
+                for record in &mut changed {
+                    if let Record::Line(line, event, link) = record {
+                        *link = chain.take(*line, event).unwrap();
+                    }
+                }
+                let (first, what) = read(&changed, &keys).unwrap_err();
+                let Tampering::ChangedUpTo(last) = what else { panic!("{what:?}") };
+                assert!(first <= *line && *line <= last, "{first} {line} {last}");
+            }
+            Record::Checkpoint(made) if made.is_end => {
+                assert_eq!(read(&cut, &keys), Err((LINES + 1, Tampering::CutOff)));
+            }
+            Record::Checkpoint(_) => assert_eq!(read(&cut, &keys), Ok(LINES)),
+        }
+        // Wherever it is cut, and a checkpoint is no end.
+        let lines = all[..at].iter().filter(|record| matches!(record, Record::Line(..))).count();
+        let cut_off = Err((lines as u64 + 1, Tampering::CutOff));
+        assert_eq!(read(&all[..at], &keys), cut_off, "{at}");
+    }
+    let stranger = World::new().await;
+    let fault = read(&all, &stranger.drive.audit_keys()).unwrap_err();
+    assert!(matches!(fault, (_, Tampering::UnknownKey)), "{fault:?}");
+}
+
+#[tokio::test]
+async fn a_log_moves_with_its_store() {
+    let (world, log) = logged(25).await;
+    world.put("a", b"a").await;
+    assert!(world.drive.sign_in("jane", "wrong", Ipv4Addr::LOCALHOST.into()).await.is_err());
+    world.drive.keep_audit_log().await.unwrap();
+    let backend = Backend::new();
+    let directory = tempfile::tempdir().unwrap();
+    let mut to = backend.location(directory.path().join("data"));
+    to.key_file = Some(world.data().join("master.key"));
+    world.drive.migrate(&to, |_, _| {}).await.unwrap();
+    let moved = Drive::open(&to, world.drive.clock().clone()).await.unwrap();
+    let report = moved.verify_audit(&log.links()).await.unwrap();
+    assert_eq!(report, AuditReport { lines: LINES + 1, unlinked: 1, fault: None });
+    moved.clock().advance_seconds(70);
+    moved.keep_audit_log().await.unwrap();
+    let report = moved.verify_audit(&log.links()).await.unwrap();
+    assert_eq!(report, AuditReport { lines: LINES + 3, unlinked: 0, fault: None });
+    let last = Log::of(&moved).await.behind(LINES as usize + 1);
+    assert_eq!(last[0], "command store-copied");
+    assert!(last[1].starts_with("unknown sign-in-failed account=1"), "{last:?}");
+}
+
+#[tokio::test]
+async fn what_was_not_written_is_written_the_next_time() {
+    let world = World::embedded().await;
+    let file = world.put("a", b"a").await;
+    let before = Log::of(&world.drive).await.lines.len();
+    let mut upload = world.upload().await;
+    upload.write(bytes(10).into()).await.unwrap();
+    upload.finish(end("b")).await.unwrap();
+    world.drive.disclose_key(&world.caller, &file).unwrap();
+    world.drive.note_failed_sign_in(Ipv4Addr::LOCALHOST.into());
+    tamper(&world, "alter table audit rename to away");
+    assert!(world.drive.keep_audit_log().await.is_err());
+    // What cannot be told is not done.
+    assert!(world.drive.trash(&world.caller, file.id).await.is_err());
+    tamper(&world, "alter table away rename to audit");
+    assert!(world.drive.file(&world.caller, file.id).await.unwrap().trashed.is_none());
+    world.drive.keep_audit_log().await.unwrap();
+    world.drive.clock().advance_seconds(90);
+    let told = Log::of(&world.drive).await.behind(before);
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert!(told[1].contains("key-disclosed") && told[2].contains("sign-in-failed"), "{told:?}");
+}
