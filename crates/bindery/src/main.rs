@@ -2,12 +2,15 @@
 //! wrong usage. Errors are one sentence on standard error.
 
 mod audit;
+mod backup;
 mod config;
 mod failure;
 mod migrate;
 mod newfile;
 mod objects;
 mod output;
+mod restore;
+mod rotate;
 mod serve;
 mod share;
 mod sweep;
@@ -65,6 +68,9 @@ enum Command {
     Verify(verify::Args),
     Sweep(sweep::Args),
     Migrate(migrate::Args),
+    Backup(backup::Args),
+    Restore(restore::Args),
+    RotateKey(rotate::Args),
     Objects(objects::ObjectsArgs),
     Decrypt(objects::DecryptArgs),
     /// Print a completion script for a shell.
@@ -119,6 +125,9 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Verify(args) => verify::run(&config, &args).await,
         Command::Sweep(args) => sweep::run(&config, &args).await,
         Command::Migrate(args) => migrate::run(&config, args).await,
+        Command::Backup(args) => backup::run(&config, args).await,
+        Command::Restore(args) => restore::run(&config, args).await,
+        Command::RotateKey(args) => rotate::run(&config, args).await,
         Command::Objects(args) => objects::objects(&config, &args).await,
         Command::Decrypt(_) | Command::Completions { .. } => unreachable!("both returned above"),
     }

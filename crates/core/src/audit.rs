@@ -99,6 +99,14 @@ acts! {
     TokenRevoked = "token-revoked";
     /// A copy of the whole store was begun.
     StoreCopied = "store-copied";
+    /// A backup was made.
+    BackupMade = "backup-made";
+    /// A backup was removed, or is known to be.
+    BackupForgotten = "backup-forgotten";
+    /// Another master key wraps from now on.
+    KeyActivated = "master-key-activated";
+    /// A master key was taken out of the catalog for good.
+    KeyRetired = "master-key-retired";
 }
 
 /// Who acts.

@@ -4,8 +4,10 @@
 mod account;
 mod arrange;
 mod audit;
+mod backup;
 mod browse;
 mod buckets;
+mod carry;
 mod download;
 mod entries;
 mod folders;
@@ -13,6 +15,8 @@ mod inspect;
 mod limits;
 mod migrate;
 mod once;
+mod restore;
+mod rotate;
 mod share;
 mod sign_in;
 mod trash;
@@ -25,19 +29,22 @@ mod tests;
 pub use account::{Account, NewToken, NewUser};
 pub use arrange::Change;
 pub use audit::{AuditRecord, AuditReport};
+pub use backup::BackedUp;
 pub use browse::{Beside, Cursor, List, ListPage, PageNumber};
 pub use download::{Download, DownloadBody};
 pub use entries::{Change as NodeChange, Changes, Search};
 pub use inspect::{Checked, Damage, Inspection, StoredObject};
 pub use limits::{Limits, Rate};
 pub use migrate::{Copied, Migration};
+pub use restore::Restored;
+pub use rotate::{OldKey, Rotated};
 pub(crate) use trash::purge_file;
 pub use trash::{DeleteFile, DeleteFolder};
 pub use upload::{Base, OnTaken, Target, Upload, UploadEnd};
 
 use crate::access::{Caller, Credential};
 use crate::catalog::users::{self, User};
-use crate::catalog::{Catalog, Database, meta};
+use crate::catalog::{Catalog, Database, keys, meta};
 use crate::clock::{Clock, Time};
 use crate::disk::{Disk, sync_directory};
 use crate::error::{Error, Result};
@@ -50,6 +57,7 @@ use std::collections::HashMap;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use upload::active_key;
 
 /// Where a store is.
 #[derive(Clone, Debug)]
@@ -97,6 +105,8 @@ struct Inner {
     catalog: Catalog,
     vault: Vault,
     disk: Disk,
+    /// The data directory.
+    data: PathBuf,
     clock: Clock,
     admission: Admission,
     /// Which of the nodes that share a catalog this is: drawn at each start.
@@ -176,6 +186,7 @@ impl Drive {
             catalog,
             vault,
             disk,
+            data: location.data.clone(),
             clock,
             admission: Admission::new(limits),
             node: u64::from_be_bytes(account::random_bytes()),
@@ -239,25 +250,25 @@ impl Drive {
 
     /// Every key that the catalog knows must be in the key file; a new store's key is made known.
     async fn check_keys(&self) -> Result<()> {
-        let keys = Arc::clone(&self.vault().keys);
-        let input = (keys, self.now());
+        let ring = Arc::clone(&self.vault().keys);
+        let input = (ring, self.now());
         self.catalog()
-            .write(input, |tx, (keys, now)| {
+            .write(input, |tx, (ring, now)| {
                 Box::pin(async move {
-                    let known = meta::master_keys(tx).await?;
+                    let known = keys::all(tx).await?;
                     if known.is_empty() {
-                        let canary = keys.canary(keys.active())?;
-                        return meta::insert_master_key(tx, keys.active(), &canary, *now).await;
+                        let active = ring.active();
+                        return keys::activate(tx, &active, &ring.canary(&active)?, *now).await;
                     }
                     for (id, canary) in known {
-                        if !keys.knows(&id, &canary) {
+                        if !ring.knows(&id, &canary) {
                             return Err(Error::Refused(format!(
                                 "the master key file does not hold key {id} of this catalog: put back \
                                  the key file that was made with it"
                             )));
                         }
                     }
-                    Ok(())
+                    active_key(tx, ring).await.map(drop)
                 })
             })
             .await
@@ -281,6 +292,10 @@ impl Drive {
     async fn check_whole(&self) -> Result<()> {
         match self.catalog().read(&(), |tx, ()| Box::pin(meta::moving(tx))).await? {
             None => Ok(()),
+            Some(from) if restore::is_restored(&from) => Err(Error::Refused(
+                "this store is being restored and is not complete: run `bindery restore` again"
+                    .into(),
+            )),
             Some(_) => Err(Error::Refused(
                 "this store is being migrated to and is not complete: run `bindery migrate` again \
                  where it comes from"
@@ -299,6 +314,6 @@ impl Drive {
 }
 
 async fn has_keys(catalog: &Catalog) -> Result<bool> {
-    let known = catalog.read(&(), |tx, ()| Box::pin(meta::master_keys(tx))).await?;
+    let known = catalog.read(&(), |tx, ()| Box::pin(keys::all(tx))).await?;
     Ok(!known.is_empty())
 }

@@ -32,6 +32,7 @@ pub use audit::chain::{
     AuditChain, AuditCheckpoint, AuditEvent, AuditFault, AuditKeys, AuditLink, Tampering,
 };
 pub use catalog::Database;
+pub use catalog::backups::Backup;
 pub use catalog::entries::Trashed;
 pub use catalog::files::File;
 pub use catalog::folders::{Action, TreeSums};

@@ -6,6 +6,9 @@ use crate::id::{FileId, FolderId, ShareId, UserId};
 use crate::node::FileHex;
 use crate::vault::seal::WRAPPED_KEY_LEN;
 
+/// What the secret of a link is sealed for, before its hash.
+const LINK_CONTEXT: &[u8] = b"bindery link ";
+
 /// What is shared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SharedNode {
@@ -172,6 +175,11 @@ impl NewRecipient {
             NewRecipient::Link => 3,
         }
     }
+}
+
+/// What the secret of a link is sealed for, as it lies in the catalog.
+pub(crate) fn link_context(hash: &[u8; 32]) -> Vec<u8> {
+    [LINK_CONTEXT, hash].concat()
 }
 
 /// What a share is to give.

@@ -3,7 +3,7 @@
 //! Nothing is deleted by age or by listing: only what a committed row names.
 
 use crate::audit::{Act, Actor, Event};
-use crate::catalog::{answered, audit, contents, files, folders, meta, trash};
+use crate::catalog::{answered, audit, backups, contents, files, folders, meta, trash};
 use crate::clock::Time;
 use crate::drive::{Drive, purge_file};
 use crate::error::Result;
@@ -56,12 +56,21 @@ impl Drive {
     pub async fn sweep(&self, settings: SweepSettings) -> Result<Swept> {
         self.write_token_uses().await?;
         let now = self.catalog().now(self.clock()).await?;
+        self.drop_snapshots(now).await?;
         if !self.hold_sweep(now, now.plus_seconds(SWEEP_SECONDS)).await? {
             return Ok(Swept::default());
         }
         let swept = self.sweep_alone(settings, now).await;
         self.hold_sweep(now, now).await?;
+        self.empty_log().await;
         swept
+    }
+
+    /// What was deleted, the keys of purged versions above all, is gone from the catalog's log, too.
+    async fn empty_log(&self) {
+        if let Err(error) = self.catalog().empty_log().await {
+            tracing::warn!(%error, "the catalog's log is emptied later");
+        }
     }
 
     async fn hold_sweep(&self, now: Time, until: Time) -> Result<bool> {
@@ -84,7 +93,7 @@ impl Drive {
         Ok(Swept {
             leases: self.expire_leases(now).await?,
             purged: self.purge_trash(before).await?,
-            objects: self.remove_doomed().await?,
+            objects: self.remove_doomed(now).await?,
             digests: self.make_digests().await?,
         })
     }
@@ -164,14 +173,21 @@ impl Drive {
         Ok(())
     }
 
-    /// The object goes first, durably, then the row that names it.
-    async fn remove_doomed(&self) -> Result<u64> {
+    /// The object goes first, durably, then the row that names it. None goes that a backup may name: one which
+    /// begins after this look cannot name what is doomed already.
+    async fn remove_doomed(&self, since: Time) -> Result<u64> {
         let mut removed = 0;
         loop {
-            let now = self.now();
             let doomed = self
                 .catalog()
-                .read(&now, |tx, now| Box::pin(contents::doomed(tx, *now, CHUNK)))
+                .read(&(since, self.now()), |tx, (since, now)| {
+                    Box::pin(async move {
+                        if backups::is_held(tx, *since).await? {
+                            return Ok(Vec::new());
+                        }
+                        contents::doomed(tx, *now, CHUNK).await
+                    })
+                })
                 .await?;
             if doomed.is_empty() {
                 return Ok(removed);

@@ -2,7 +2,7 @@
 
 use crate::world::World;
 
-const COMMANDS: [&str; 25] = [
+const COMMANDS: [&str; 28] = [
     "serve",
     "user",
     "user add",
@@ -25,6 +25,9 @@ const COMMANDS: [&str; 25] = [
     "verify",
     "sweep",
     "migrate",
+    "backup",
+    "restore",
+    "rotate-key",
     "objects",
     "decrypt",
     "completions",
@@ -50,6 +53,9 @@ fn every_command_explains_itself() {
         ("trash restore", "My Files"),
         ("trash purge", "cannot be undone"),
         ("migrate", "goes on where it was interrupted"),
+        ("backup", "The master key is not in it"),
+        ("restore", "goes on where it was interrupted"),
+        ("rotate-key", "run again goes on"),
     ] {
         let help = world.run(&format!("{command} --help")).done();
         let help: Vec<_> = help.split_whitespace().collect();
@@ -90,6 +96,13 @@ fn wrong_usage_is_code_2() {
         "verify --budget 10",
         "objects",
         "objects ../../etc",
+        "backup",
+        "backup target --list",
+        "backup --destroyed",
+        "backup target --forget id",
+        "restore",
+        "rotate-key --prepare --status",
+        "rotate-key --retire",
         "decrypt --key x --out y",
         "decrypt --key x --out y z",
         "completions csh",

@@ -103,14 +103,14 @@ pub struct AuditCheckpoint {
 
 impl AuditCheckpoint {
     pub(crate) fn sign(
-        keys: &Keyring,
+        (key, attestor): (&str, &Attestor),
         (line, is_end): (u64, bool),
         at: Time,
         link: AuditLink,
     ) -> Self {
-        let (key, signature) = (keys.active().to_owned(), Vec::new());
+        let (key, signature) = (key.to_owned(), Vec::new());
         let mut made = AuditCheckpoint { line, is_end, at, link, key, signature };
-        made.signature = keys.active_attestor().sign(&made.message());
+        made.signature = attestor.sign(&made.message());
         made
     }
 
@@ -132,8 +132,8 @@ impl AuditKeys {
     }
 
     pub(crate) fn of(keys: &Keyring) -> Self {
-        let public = |(id, attestor): (&str, Attestor)| (id.to_owned(), attestor.public());
-        AuditKeys(keys.attestors().map(public).collect())
+        let public = |(id, attestor): (String, Attestor)| (id, attestor.public());
+        AuditKeys(keys.attestors().into_iter().map(public).collect())
     }
 
     /// Reads keys as they are shown: `ID:BASE64`.

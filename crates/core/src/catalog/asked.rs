@@ -289,7 +289,7 @@ pub(super) fn credentials(caller: &Caller, now: Time) -> [Value<'_>; 5] {
     match &caller.shown {
         Credential::Token(hash) => token = hash.into(),
         Credential::Password { user: id, verified } => {
-            (user, password) = (id.0.into(), verified.into())
+            (user, password) = (id.0.into(), verified.into());
         }
         Credential::Link(hash) => link = hash.into(),
     }

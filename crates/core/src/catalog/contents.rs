@@ -28,6 +28,9 @@ statements! {
     DOOM_PENDING = "insert into doomed (blob, since, upload) \
         select blob, cast($2 as bigint), upload from pending where blob = $1 on conflict (blob) do nothing";
     DOOMED = "select blob, upload from doomed where since <= $1 order by since limit $2";
+    CONTENT_OBJECTS = "select id, objects from contents where id > $1 order by id limit $2";
+    PENDING_CLEAR = "delete from pending";
+    DOOMED_CLEAR = "delete from doomed";
     DOOMED_DELETE = "delete from doomed where blob = $1";
 }
 
@@ -146,6 +149,29 @@ pub(crate) async fn expire_leases(tx: &mut Tx<'_>, now: Time, limit: i64) -> Res
         doom_pending(tx, blob, now).await?;
     }
     Ok(expired.len())
+}
+
+/// The objects of up to `limit` contents behind one.
+pub(crate) async fn objects(
+    tx: &mut Tx<'_>,
+    behind: ContentId,
+    limit: i64,
+) -> Result<Vec<(ContentId, ObjectList)>> {
+    let found: Vec<([u8; 16], String)> =
+        tx.all(&CONTENT_OBJECTS, params![&behind.0, limit]).await?;
+    let decoded = found.into_iter().map(|(id, objects)| {
+        let unreadable = || Error::internal("a content's list of objects cannot be read");
+        Ok((ContentId(id), ObjectList::decode(&objects).ok_or_else(unreadable)?))
+    });
+    decoded.collect()
+}
+
+/// Forgets what is being written and removed: of a copy, whose objects those are not.
+pub(crate) async fn forget_unused(tx: &mut Tx<'_>) -> Result<()> {
+    for statement in [&PENDING_CLEAR, &DOOMED_CLEAR] {
+        tx.exec(statement, params![]).await?;
+    }
+    Ok(())
 }
 
 /// An object that nothing needs, and what the service calls it if it was sent in parts.

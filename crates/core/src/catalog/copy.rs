@@ -70,9 +70,9 @@ struct TableStatements {
 }
 
 macro_rules! tables {
-    ($($(#[$meta:meta])* $name:ident, key $key:literal, counts $counts:literal: $($column:ident)+;)*) => {
-        /// All tables, each behind those that it refers to.
-        pub(crate) static TABLES: [Table; 17] = [$({
+    ($(#[$doc:meta])* $all:ident $count:literal; $($(#[$meta:meta])* $name:ident, key $key:literal, counts $counts:literal: $($column:ident)+;)*) => {
+        $(#[$doc])*
+        pub(crate) static $all: [Table; $count] = [$({
             static COLUMNS: &[&str] = &[$(stringify!($column)),+];
             Table {
                 name: stringify!($name),
@@ -86,7 +86,16 @@ macro_rules! tables {
 }
 
 tables! {
-    master_keys, key 1, counts false: id canary created;
+    /// What a snapshot takes row by row, too: the others do not refer to less.
+    SMALL_TABLES 2;
+    contents, key 1, counts false: id size objects sha512;
+    inline_contents, key 1, counts false: content sealed;
+}
+
+tables! {
+    /// All tables that are copied row by row, each behind those that it refers to.
+    TABLES 18;
+    master_keys, key 1, counts false: id canary created replaced;
     users, key 1, counts true:
         id login login_key email email_key name password admin disabled created quota quota_files;
     tokens, key 1, counts true: id user_id hash label created expires last_used;
@@ -109,6 +118,7 @@ tables! {
     audit_checkpoints, key 1, counts false: seq at link master_key signature;
     audit_head, key 1, counts false: head seq event at link master_key signature;
     audit_failures, key 3, counts false: minute user_id address failures;
+    backups, key 1, counts false: id at target master_keys hold;
 }
 
 impl TableStatements {
@@ -251,5 +261,5 @@ pub(crate) fn all() -> Vec<(String, Sql)> {
         [made.first, made.behind, made.insert, made.insert_many, made.remove]
             .map(|sql| (format!("copy {name}"), sql))
     };
-    TABLES.iter().flat_map(of).collect()
+    TABLES.iter().chain(&SMALL_TABLES).flat_map(of).collect()
 }

@@ -68,7 +68,8 @@ statements! {
         values ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9, $8, $10, $11, $12, 1, 1, $13, $7) returning id";
     VERSION_INSERT = "insert into versions (file, number, content, size, md5, plain, created, \
         created_by, modified, master_key, wrapped_key) \
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+        select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 \
+        where exists (select 1 from master_keys where id = $10 and replaced is null)";
     VERSION_CURRENT = "update nodes set version = $2, size = $3, uploaded = $4, modified = $5, \
         modified_by = $6, last_version = case when $2 > last_version then $2 else last_version end \
         where id = $1";
@@ -356,25 +357,27 @@ pub(crate) struct NewVersion<'a> {
     pub(crate) wrapped_key: &'a [u8; WRAPPED_KEY_LEN],
 }
 
-pub(crate) async fn insert_version(tx: &mut Tx<'_>, version: &NewVersion<'_>) -> Result<()> {
-    tx.exec(
-        &VERSION_INSERT,
-        params![
-            version.file.0,
-            version.number.cast_signed(),
-            &version.content.0,
-            version.size.cast_signed(),
-            version.md5,
-            version.plain,
-            version.created.at,
-            version.created.by.0,
-            version.modified,
-            version.master_key,
-            version.wrapped_key
-        ],
-    )
-    .await
-    .map(drop)
+/// Records a version. False: its key is wrapped under a master key that is not the one that wraps.
+pub(crate) async fn insert_version(tx: &mut Tx<'_>, version: &NewVersion<'_>) -> Result<bool> {
+    let inserted = tx
+        .exec(
+            &VERSION_INSERT,
+            params![
+                version.file.0,
+                version.number.cast_signed(),
+                &version.content.0,
+                version.size.cast_signed(),
+                version.md5,
+                version.plain,
+                version.created.at,
+                version.created.by.0,
+                version.modified,
+                version.master_key,
+                version.wrapped_key
+            ],
+        )
+        .await?;
+    Ok(inserted == 1)
 }
 
 /// Makes a version, which is there already, the one that is shown.

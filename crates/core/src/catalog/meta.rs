@@ -1,4 +1,5 @@
-//! What the catalog knows about itself: its master keys, and how far and when it was inspected.
+//! What the catalog knows about itself: which one it is, whether it is whole, and how far and when it was
+//! inspected.
 
 use super::conn::Tx;
 use super::row::params;
@@ -21,26 +22,10 @@ const MOVING: &str = "moving";
 pub(crate) type VersionMark = (FileId, u64);
 
 statements! {
-    KEYS = "select id, canary from master_keys order by created, id";
     VALUE = "select value from meta where key = $1";
     VALUE_SET = "insert into meta (key, value) values ($1, $2) \
         on conflict (key) do update set value = excluded.value";
     VALUE_FORGET = "delete from meta where key = $1";
-    KEY_INSERT = "insert into master_keys (id, canary, created) values ($1, $2, $3)";
-}
-
-/// Every master key that anything may be wrapped under: its id and its canary.
-pub(crate) async fn master_keys(tx: &mut Tx<'_>) -> Result<Vec<(String, Vec<u8>)>> {
-    tx.all(&KEYS, params![]).await
-}
-
-pub(crate) async fn insert_master_key(
-    tx: &mut Tx<'_>,
-    id: &str,
-    canary: &[u8],
-    now: Time,
-) -> Result<()> {
-    tx.exec(&KEY_INSERT, params![id, canary, now]).await.map(drop)
 }
 
 /// The version that the last inspection with a budget ended at, if there was one.

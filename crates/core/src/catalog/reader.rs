@@ -36,6 +36,10 @@ impl Readers {
         Readers { path, idle: Mutex::default(), places: Semaphore::new(CONNECTIONS) }
     }
 
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Runs a unit on this thread.
     pub(super) async fn run<I, T, F>(&self, extent: Extent, input: &I, unit: F) -> Result<T>
     where

@@ -8,8 +8,8 @@ mod writer;
 use super::conn::Tx;
 use super::sql::Sql;
 use super::{
-    Catalog, answered, asked, audit, contents, copy, entries, files, folders, integrity, meta,
-    pages, shares, trash, users,
+    Catalog, answered, asked, audit, backups, contents, copy, entries, files, folders, integrity,
+    keys, meta, pages, shares, trash, users,
 };
 use crate::clock::{Clock, Time};
 use crate::disk::Disk;
@@ -21,12 +21,14 @@ fn statements() -> Vec<(String, Sql)> {
         answered::ALL,
         asked::ALL,
         audit::ALL,
+        backups::ALL,
         contents::ALL,
         copy::ALL,
         entries::ALL,
         files::ALL,
         folders::ALL,
         integrity::ALL,
+        keys::ALL,
         meta::ALL,
         shares::ALL,
         trash::ALL,

@@ -6,6 +6,7 @@ mod pending;
 pub(super) use pending::Pending;
 
 use super::Drive;
+use super::upload::active_key;
 use crate::audit::Did;
 use crate::audit::chain::{
     AuditChain, AuditCheckpoint, AuditEvent, AuditFault, AuditKeys, AuditLink, FIRST, Head,
@@ -17,7 +18,7 @@ use crate::catalog::meta;
 use crate::clock::Time;
 use crate::error::{Error, Result};
 use crate::vault::attest::{Attestor, verify};
-use crate::vault::keys::Keyring;
+use crate::vault::keys::{Keyring, not_held};
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -163,8 +164,11 @@ impl Drive {
             )));
         }
         if !walked.stopped {
-            let (keys, last) = (&self.vault().keys, (walked.line, true));
-            let end = AuditCheckpoint::sign(keys, last, self.now(), walked.link);
+            let keys = &self.vault().keys;
+            let active = keys.active();
+            let attestor = keys.attestor(&active).ok_or_else(|| not_held(&active))?;
+            let last = (walked.line, true);
+            let end = AuditCheckpoint::sign((&active, &attestor), last, self.now(), walked.link);
             let _over = each(AuditRecord::Checkpoint(&end));
         }
         Ok(())
@@ -193,7 +197,7 @@ impl Drive {
             .await?;
         let mut walk = Walk {
             keys: self.audit_keys(),
-            attestors: self.vault().keys.attestors().collect(),
+            attestors: self.vault().keys.attestors().into_iter().collect(),
             chain: AuditChain::default(),
             each,
         };
@@ -214,7 +218,7 @@ impl Drive {
 
     async fn walk_to<F>(
         &self,
-        walk: &mut Walk<'_, F>,
+        walk: &mut Walk<F>,
         (head, last, checkpoint): (Option<&SignedHead>, u64, u64),
         begin: Option<AuditCheckpoint>,
     ) -> Result<Result<ControlFlow<()>, AuditFault>>
@@ -287,14 +291,14 @@ impl Default for Walked {
     }
 }
 
-struct Walk<'a, F> {
+struct Walk<F> {
     keys: AuditKeys,
-    attestors: HashMap<&'a str, Attestor>,
+    attestors: HashMap<String, Attestor>,
     chain: AuditChain,
     each: F,
 }
 
-impl<F> Walk<'_, F>
+impl<F> Walk<F>
 where
     F: FnMut(AuditRecord<'_>, &AuditChain) -> Result<ControlFlow<()>, AuditFault>,
 {
@@ -344,9 +348,8 @@ async fn link_some(tx: &mut Tx<'_>, keys: &Keyring, now: Time) -> Result<()> {
     let head = match signed {
         None => Head { line: 0, event: 0, at: now, link: FIRST },
         Some(signed) => {
-            let mut attestors = keys.attestors();
-            let signer = attestors.find(|(id, _)| *id == signed.key);
-            if !signer.is_some_and(|(_, attestor)| is_signed(&attestor, &signed)) {
+            let signer = keys.attestor(&signed.key);
+            if !signer.is_some_and(|attestor| is_signed(&attestor, &signed)) {
                 // To go on would vouch for what someone else wrote there.
                 let why = "the end of the audit log was changed, and nothing is linked to it: run \
                            `bindery audit verify`";
@@ -359,7 +362,8 @@ async fn link_some(tx: &mut Tx<'_>, keys: &Keyring, now: Time) -> Result<()> {
     if events.is_empty() {
         return Ok(());
     }
-    let attestor = keys.active_attestor();
+    let active = active_key(tx, keys).await?;
+    let attestor = keys.attestor(&active).ok_or_else(|| not_held(&active))?;
     let mut head = Head { at: now, ..head };
     let mut lines = Vec::with_capacity(events.len());
     for audit::Numbered(number, event) in &events {
@@ -367,15 +371,15 @@ async fn link_some(tx: &mut Tx<'_>, keys: &Keyring, now: Time) -> Result<()> {
         let proof = attestor.prove(&proof_message(head.line, *number, &head.link));
         lines.push((head.line, *number, proof));
     }
-    audit::insert_links(tx, keys.active(), &lines).await?;
+    audit::insert_links(tx, &active, &lines).await?;
     let last = audit::last_checkpoint(tx).await?;
     let due = last.is_none_or(|last| {
         head.line >= last.line + CHECKPOINT_LINES || now >= last.at.plus_seconds(CHECKPOINT_SECONDS)
     });
     if due {
-        let made = AuditCheckpoint::sign(keys, (head.line, false), now, head.link);
+        let made = AuditCheckpoint::sign((&active, &attestor), (head.line, false), now, head.link);
         audit::insert_checkpoint(tx, &made).await?;
     }
     let signature = attestor.sign(&head.message());
-    audit::set_head(tx, &SignedHead { head, key: keys.active().to_owned(), signature }).await
+    audit::set_head(tx, &SignedHead { head, key: active, signature }).await
 }

@@ -9,7 +9,7 @@ use crate::clock::Time;
 use crate::error::{Error, Result, Thing};
 use crate::id::FileId;
 use crate::vault::seal::{HEADER_LEN, Layout};
-use crate::vault::{Digests, Sealed, StoredContent};
+use crate::vault::{Digests, Sealed, StoredContent, Vault};
 use aws_lc_rs::digest::{Context, SHA512};
 use bytes::Bytes;
 use std::time::Duration;
@@ -216,35 +216,7 @@ impl Drive {
 
     async fn verify_version(&self, version: &File) -> Result<()> {
         let content = self.stored(version).await?;
-        self.verify_content(version, &content).await
-    }
-
-    /// Opens a version's content as it lies in this store.
-    pub(super) async fn verify_content(
-        &self,
-        version: &File,
-        content: &StoredContent,
-    ) -> Result<()> {
-        let key = self.data_key(version)?;
-        let mut reader = self.vault().read(content, &key, 0..version.size)?;
-        let mut digests = Digests::new();
-        let mut len = 0;
-        while let Some(bytes) = reader.next().await? {
-            len += bytes.len() as u64;
-            digests.update(&bytes);
-        }
-        let damaged = |why: &str| Err(Error::Damaged { why: why.into() });
-        if len != version.size {
-            return damaged("its length is not what the catalog says");
-        }
-        let digested = digests.finish();
-        if digested.md5 != version.md5 {
-            return damaged("its MD5 is not what the catalog says");
-        }
-        if version.sha512.is_some_and(|known| digested.sha512.is_some_and(|now| now != known)) {
-            return damaged("its SHA-512 is not what the catalog says");
-        }
-        Ok(())
+        verify_content(self.vault(), version, &content).await
     }
 
     /// The SHA-512 of a file's content.
@@ -311,6 +283,35 @@ impl Drive {
         piece
             .ok_or_else(|| Error::Damaged { why: format!("object {blob} is missing or cut short") })
     }
+}
+
+/// Opens a version's content as it lies in a vault.
+pub(super) async fn verify_content(
+    vault: &Vault,
+    version: &File,
+    content: &StoredContent,
+) -> Result<()> {
+    let key =
+        vault.keys.unwrap(&version.master_key, &version.wrap_context()?, &version.wrapped_key)?;
+    let mut reader = vault.read(content, &key, 0..version.size)?;
+    let mut digests = Digests::new();
+    let mut len = 0;
+    while let Some(bytes) = reader.next().await? {
+        len += bytes.len() as u64;
+        digests.update(&bytes);
+    }
+    let damaged = |why: &str| Err(Error::Damaged { why: why.into() });
+    if len != version.size {
+        return damaged("its length is not what the catalog says");
+    }
+    let digested = digests.finish();
+    if digested.md5 != version.md5 {
+        return damaged("its MD5 is not what the catalog says");
+    }
+    if version.sha512.is_some_and(|known| digested.sha512.is_some_and(|now| now != known)) {
+        return damaged("its SHA-512 is not what the catalog says");
+    }
+    Ok(())
 }
 
 impl StoredObject {

@@ -7,28 +7,23 @@
 //! and the master key stay what they were. Until both sides were found equal, the new store says that it
 //! is incomplete, and nothing opens it.
 
-use super::upload::note_upload;
+use super::carry::{each_content, pour};
+use super::inspect::verify_content;
 use super::{Checked, Drive, Limits, Location};
 use crate::audit::{Act, Event, did};
-use crate::catalog::copy::{self, CopiedRow, TABLES, Table};
-use crate::catalog::files::{self, File};
-use crate::catalog::{contents, meta, users};
+use crate::catalog::copy::{self, TABLES, Table};
+use crate::catalog::files::File;
+use crate::catalog::snapshot::Rows;
+use crate::catalog::{contents, keys, meta, users};
 use crate::disk::Disk;
 use crate::error::{Error, Result};
-use crate::id::{FileId, UserId};
-use crate::vault::blobs::BlobWriter;
+use crate::id::UserId;
 use crate::vault::seal::{ContentId, Layout};
-use crate::vault::{BlobKey, ObjectList, ObjectRef, Sealed, StoredContent};
+use crate::vault::{ObjectList, ObjectRef, Sealed, StoredContent};
 use aws_lc_rs::digest::{Context, SHA256};
-use std::collections::HashSet;
 use std::sync::Arc;
-use tokio::task::JoinSet;
 
-/// Contents on their way at once.
-const AT_ONCE: usize = 8;
-/// Bytes of an object that are read at once.
-const PIECE: u64 = 4 << 20;
-/// Rows that are read, and written in one unit, at once.
+/// Rows that are changed in one unit.
 const ROWS: i64 = 500;
 /// No one sweeps a store that is incomplete, so this bounds nothing; it dates what is given up.
 const LEASE_SECONDS: i64 = 3600;
@@ -83,7 +78,7 @@ impl Drive {
         let copied = self.copy_contents(&target, &mut progress).await?;
         target.clear().await?;
         for table in &TABLES {
-            self.copy_table(&target, table).await?;
+            Rows::Of(self.catalog()).copy(table, target.catalog()).await?;
         }
         target.release_unused().await?;
         let counts = self.compare(&target).await?;
@@ -100,7 +95,7 @@ impl Drive {
                     if meta::moving(tx).await?.as_ref() == Some(source) {
                         return Ok(());
                     }
-                    if users::exist(tx).await? || !meta::master_keys(tx).await?.is_empty() {
+                    if users::exist(tx).await? || !keys::all(tx).await?.is_empty() {
                         return Err(Error::Refused(
                             "there is a store already where this one is to be copied to: name an empty \
                              database or directory"
@@ -118,39 +113,14 @@ impl Drive {
         target: &Drive,
         progress: &mut impl FnMut(Checked, Checked),
     ) -> Result<u64> {
-        let of = self.totals().await?;
-        let (mut seen, mut copied) = (Checked::default(), 0);
-        let mut behind = (FileId(0), 0);
-        let mut under_way = JoinSet::new();
-        let mut begun = HashSet::new();
-        loop {
-            let next = self
-                .catalog()
-                .read(&behind, |tx, (file, number)| {
-                    Box::pin(files::next_version(tx, *file, *number))
-                })
-                .await?;
-            let Some(version) = next else { break };
-            behind = (version.id, version.version);
-            seen.versions += 1;
-            seen.bytes += version.size;
-            // Versions that are copies of each other have one content.
-            if begun.insert(version.content) {
-                let (source, target) = (self.clone(), target.clone());
-                under_way.spawn(async move {
-                    let done = source.copy_content(&target, &version).await;
-                    (version.content, done.map_err(|error| name_damaged(error, &version)))
-                });
+        let work = |version: File| {
+            let (source, target) = (self.clone(), target.clone());
+            async move {
+                let done = source.copy_content(&target, &version).await;
+                done.map_err(|error| name_damaged(error, &version))
             }
-            while under_way.len() >= AT_ONCE {
-                copied += ended(under_way.join_next().await, &mut begun)?;
-            }
-            progress(seen, of);
-        }
-        while !under_way.is_empty() {
-            copied += ended(under_way.join_next().await, &mut begun)?;
-        }
-        Ok(copied)
+        };
+        each_content(self.catalog(), progress, work).await
     }
 
     /// Copies the content of a version, unless it is there. True: it was copied.
@@ -164,13 +134,14 @@ impl Drive {
         }
         let content = self.stored(version).await?;
         match &content.sealed {
-            Sealed::Inline(_) => self.verify_content(version, &content).await?,
+            Sealed::Inline(_) => verify_content(self.vault(), version, &content).await?,
             Sealed::Objects(list) => {
                 target.lease_all(list.clone(), version.owner).await?;
                 for object in &list.0 {
                     self.copy_object(target, object).await?;
                 }
-                if let Err(error) = target.verify_content(version, &content).await {
+                let arrived = verify_content(target.vault(), version, &content).await;
+                if let Err(error) = arrived {
                     // What arrived otherwise than it was sent is sent again by the next attempt.
                     for object in &list.0 {
                         target.vault().blobs.remove(&object.blob, None).await?;
@@ -211,37 +182,7 @@ impl Drive {
             .read(&object.blob, |tx, blob| Box::pin(contents::upload(tx, blob)))
             .await?;
         to.remove(&object.blob, begun.as_ref()).await?;
-        let mut writer = to.create(&object.blob).await?;
-        match self.pour(target, &object.blob, size, &mut writer).await {
-            Ok(()) => writer.finish().await,
-            Err(error) => {
-                writer.discard().await?;
-                Err(error)
-            }
-        }
-    }
-
-    async fn pour(
-        &self,
-        target: &Drive,
-        blob: &BlobKey,
-        size: u64,
-        writer: &mut BlobWriter,
-    ) -> Result<()> {
-        let mut at = 0;
-        while at < size {
-            let end = size.min(at + PIECE);
-            let piece = self.vault().blobs.read(blob, at..end).await?;
-            let cut = || Error::Damaged { why: "an object is missing or cut short".into() };
-            writer.write(piece.ok_or_else(cut)?.into()).await?;
-            if writer.wants_parts()
-                && let Some(upload) = writer.begin_parts().await?
-            {
-                note_upload(target, (blob.clone(), upload)).await?;
-            }
-            at = end;
-        }
-        Ok(())
+        pour(&self.vault().blobs, to, object, Some(target)).await
     }
 
     async fn insert_content(&self, content: StoredContent, sha512: Option<[u8; 64]>) -> Result<()> {
@@ -258,49 +199,6 @@ impl Drive {
             while self.catalog().write((), move |tx, ()| Box::pin(table.remove(tx, ROWS))).await?
                 > 0
             {}
-        }
-        Ok(())
-    }
-
-    async fn rows(&self, table: &Table, behind: Option<&CopiedRow>) -> Result<Vec<CopiedRow>> {
-        self.catalog()
-            .scan(&(table, behind), |tx, (table, behind)| Box::pin(table.page(tx, *behind, ROWS)))
-            .await
-    }
-
-    async fn copy_table(&self, target: &Drive, table: &'static Table) -> Result<()> {
-        let mut late = false;
-        let mut page = self.rows(table, None).await?;
-        while let Some(last) = page.last().cloned() {
-            late |= table.has_late_parents(&page);
-            target.catalog().write(page, move |tx, page| Box::pin(table.insert(tx, page))).await?;
-            page = self.rows(table, Some(&last)).await?;
-        }
-        if late {
-            self.copy_parents(target, table).await?;
-        }
-        let last = self.catalog().read(&table, |tx, table| Box::pin(table.last_id(tx))).await?;
-        match last {
-            None => Ok(()),
-            Some(last) => {
-                let set = target
-                    .catalog()
-                    .write(last, move |tx, last| Box::pin(table.set_last_id(tx, *last)));
-                set.await
-            }
-        }
-    }
-
-    async fn copy_parents(&self, target: &Drive, table: &'static Table) -> Result<()> {
-        let mut page = self.rows(table, None).await?;
-        while let Some(last) = page.last().cloned() {
-            if table.has_late_parents(&page) {
-                target
-                    .catalog()
-                    .write(page, |tx, page| Box::pin(copy::set_parents(tx, page)))
-                    .await?;
-            }
-            page = self.rows(table, Some(&last)).await?;
         }
         Ok(())
     }
@@ -357,28 +255,17 @@ impl Drive {
     async fn digest(&self, table: &Table) -> Result<(u64, Vec<u8>)> {
         let mut digest = Context::new(&SHA256);
         let mut count = 0;
-        let mut page = self.rows(table, None).await?;
+        let mut rows = Rows::Of(self.catalog());
+        let mut page = rows.page(table, None).await?;
         while let Some(last) = page.last().cloned() {
             count += page.len() as u64;
             for row in &page {
                 digest.update(format!("{row:?}\n").as_bytes());
             }
-            page = self.rows(table, Some(&last)).await?;
+            page = rows.page(table, Some(&last)).await?;
         }
         Ok((count, digest.finish().as_ref().to_vec()))
     }
-}
-
-/// What became of a content: 1 if it was copied, 0 if it was there. It need not be remembered for
-/// longer than it is under way: then its row tells.
-fn ended(
-    joined: Option<std::result::Result<(ContentId, Result<bool>), tokio::task::JoinError>>,
-    begun: &mut HashSet<ContentId>,
-) -> Result<u64> {
-    let Some(joined) = joined else { return Ok(0) };
-    let (content, copied) = joined.map_err(Error::internal)?;
-    begun.remove(&content);
-    copied.map(u64::from)
 }
 
 fn name_damaged(error: Error, version: &File) -> Error {

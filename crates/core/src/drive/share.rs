@@ -2,6 +2,7 @@
 
 use super::Drive;
 use super::once::{Outcome, Request, number, told};
+use super::upload::active_key;
 use crate::access::{
     Caller, Granted, Right, Role, grant, grant_folder, grant_linked, hash_secret, identify,
 };
@@ -14,15 +15,12 @@ use crate::error::{Error, Result, Thing};
 use crate::id::{ShareId, UserId};
 use crate::name::fold;
 use crate::node::{FolderRef, NodeRef};
-use crate::share::{NewRecipient, Recipient, Share, SharedNode, Sharing, Terms};
+use crate::share::{NewRecipient, Recipient, Share, SharedNode, Sharing, Terms, link_context};
 use crate::vault::keys::Keyring;
 use crate::vault::seal::DataKey;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use std::sync::Arc;
-
-/// What the secret of a link is sealed for, before its hash.
-const LINK_CONTEXT: &[u8] = b"bindery link ";
 
 impl Drive {
     /// Shares a file or folder. Its owner may; so may others who have it by a share that lets them
@@ -350,7 +348,8 @@ async fn share(
     }
     let at = users::change_tree(tx, node.owner, 0, 0, now).await?;
     let hash = hash_secret(&secret_text(secret));
-    let wrapped = keys.wrap(&link_context(&hash), secret);
+    let active = active_key(tx, keys).await?;
+    let wrapped = keys.wrap(&active, &link_context(&hash), secret)?;
     let (mut email, mut email_key) = (None, None);
     let user = match recipient {
         NewRecipient::User(user) => {
@@ -390,7 +389,7 @@ async fn share(
         comment: &terms.comment,
         created: at,
         expires: terms.expires,
-        link: (kind == 3).then_some((&hash, keys.active(), &wrapped)),
+        link: (kind == 3).then_some((&hash, &*active, &wrapped)),
     };
     let same = shares::same(tx, &row).await?;
     if !owns {
@@ -454,8 +453,4 @@ fn check_email(text: &str) -> Result<String> {
 
 fn secret_text(secret: &DataKey) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(secret.as_bytes())
-}
-
-fn link_context(hash: &[u8; 32]) -> Vec<u8> {
-    [LINK_CONTEXT, hash].concat()
 }

@@ -6,7 +6,7 @@
 
 mod commit;
 
-pub(super) use commit::{Wrapped, insert_version, replaced, upload_path};
+pub(super) use commit::{Wrapped, active_key, insert_version, replaced, upload_path};
 
 use super::Drive;
 use super::arrange::check_type;

@@ -199,8 +199,14 @@ async fn every_act_leaves_its_event() {
             .behind(0)
             .contains(&"unknown sign-in-failed account=2 address=127.0.0.1 count=1".to_owned())
     );
-    let refused = bindery_core::Location::directory(world.directory.path().join("copy"));
-    drive.migrate(&refused, |_, _| {}).await.unwrap();
+    let copy = bindery_core::Location::directory(world.directory.path().join("copy"));
+    drive.migrate(&copy, |_, _| {}).await.unwrap();
+    let backup = drive.backup(&world.directory.path().join("backup"), |_, _| {}).await.unwrap();
+    drive.forget_backup(&backup.id, false).await.unwrap();
+    drive.prepare_key().await.unwrap();
+    drive.rotate_key(|_| {}).await.unwrap();
+    let old = drive.old_keys().await.unwrap().remove(0).id;
+    drive.retire_key(&old).await.unwrap();
 
     let log = Log::of(drive).await;
     let told: BTreeSet<_> = log.lines.iter().map(|(_, event, _)| event.act.as_str()).collect();

@@ -4,6 +4,7 @@
 
 mod audit;
 mod backend;
+mod backup;
 mod damage;
 mod flips;
 mod idempotency;
@@ -19,6 +20,7 @@ mod proxy;
 mod queries;
 mod ranges;
 mod rights;
+mod rotate;
 mod s3;
 mod sweep;
 mod verify;

@@ -70,7 +70,7 @@ pub(crate) async fn put_in(
 }
 
 /// What a store has: files of each kind, and what each of them holds.
-async fn fill(world: &World) -> (Vec<(FileId, Vec<u8>)>, Caller) {
+pub(crate) async fn fill(world: &World) -> (Vec<(FileId, Vec<u8>)>, Caller) {
     let (drive, caller) = (&world.drive, &world.caller);
     let mut known = Vec::new();
     for (name, len) in [("empty", 0), ("small", 100), ("large", 300_000), ("parts", 6 << 20)] {
@@ -107,7 +107,12 @@ async fn fill(world: &World) -> (Vec<(FileId, Vec<u8>)>, Caller) {
     (known, reader)
 }
 
-async fn is_the_same(drive: &Drive, world: &World, known: &[(FileId, Vec<u8>)], reader: &Caller) {
+pub(crate) async fn is_the_same(
+    drive: &Drive,
+    world: &World,
+    known: &[(FileId, Vec<u8>)],
+    reader: &Caller,
+) {
     let caller = &world.caller;
     let (gone, known) = known.split_last().unwrap();
     for (file, content) in known {

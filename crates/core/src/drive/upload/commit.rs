@@ -3,6 +3,7 @@
 use super::{Base, OnTaken, Target, UploadEnd, lease_lost};
 use crate::access::{Caller, Granted, Right, grant, grant_folder};
 use crate::audit::{Act, Did, Event, did};
+use crate::catalog;
 use crate::catalog::conn::Tx;
 use crate::catalog::files::{self, File, NewFile, NewVersion, wrap_context};
 use crate::catalog::folders::{self, Action, Child};
@@ -235,19 +236,38 @@ pub(in crate::drive) async fn insert_version(
     let Version { id, size, md5, created, modified } = version;
     let of = (sealed.content, *size);
     let context = wrap_context(id.file, id.number, of, md5, sealed.objects)?;
-    let new = NewVersion {
-        file: id.file,
-        number: id.number,
-        content: sealed.content,
-        size: *size,
-        md5,
-        plain: sealed.plain,
-        created: *created,
-        modified: *modified,
-        master_key: keys.active(),
-        wrapped_key: &keys.wrap(&context, key),
-    };
-    files::insert_version(tx, &new).await
+    // Asking first costs a journey to the database each time; the active key changes once a year.
+    let mut active = keys.active();
+    loop {
+        let new = NewVersion {
+            file: id.file,
+            number: id.number,
+            content: sealed.content,
+            size: *size,
+            md5,
+            plain: sealed.plain,
+            created: *created,
+            modified: *modified,
+            master_key: &active,
+            wrapped_key: &keys.wrap(&active, &context, key)?,
+        };
+        if files::insert_version(tx, &new).await? {
+            return Ok(());
+        }
+        let now = active_key(tx, keys).await?;
+        if now == active {
+            return Err(Error::internal("a version was not inserted"));
+        }
+        active = now;
+    }
+}
+
+/// The master key that wraps now, in the place of what this process knew.
+pub(in crate::drive) async fn active_key(tx: &mut Tx<'_>, keys: &Keyring) -> Result<String> {
+    let active = catalog::keys::active(tx).await?;
+    let active = active.ok_or_else(|| Error::internal("the catalog has no active master key"))?;
+    keys.set_active(&active);
+    Ok(active)
 }
 
 /// The documented form: `user/user_<uid>/<stem>-<uuid><.ending>`.
