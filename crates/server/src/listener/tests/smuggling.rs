@@ -4,12 +4,15 @@
 use super::*;
 use axum::extract::Request;
 
-/// What came of a case: the first answer's status, 0 without one, and what the routes saw: paths and bodies, of which
-/// `None` is one that did not come whole. That the connection was closed is seen by all of them.
-type Outcome = (u16, Vec<(String, Option<String>)>);
+/// What the routes saw: paths and bodies, of which `None` is one that did not come whole.
+type Seen = Vec<(String, Option<String>)>;
+
+/// What came of a case: the first answer's status, 0 without one, and what the routes saw. That the
+/// connection was closed is seen by all of them.
+type Outcome = (u16, Seen);
 
 async fn outcome(sent: &[u8], says_all: bool) -> Outcome {
-    let seen: Arc<Mutex<Vec<(String, Option<String>)>>> = Arc::default();
+    let seen: Arc<Mutex<Seen>> = Arc::default();
     let log = Arc::clone(&seen);
     let router = Router::new().fallback(async move |request: Request| {
         let (parts, body) = request.into_parts();
