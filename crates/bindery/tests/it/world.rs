@@ -217,3 +217,8 @@ impl Drop for Server {
         let _ = self.child.wait();
     }
 }
+
+/// How a command's output ends.
+pub(crate) fn last_line(out: &str) -> &str {
+    out.lines().next_back().unwrap_or_default()
+}
