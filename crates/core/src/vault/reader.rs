@@ -15,7 +15,8 @@ use tokio::task::JoinHandle;
 
 /// Plaintext that is fetched and opened at once, in bytes, and another such window ahead.
 const WINDOW: u64 = 4 * SEGMENT_LEN as u64;
-/// The same at the beginning, and nothing ahead: a peer that takes next to nothing holds no more than that.
+/// The same at the beginning of what does not fit in one window, and nothing ahead: a peer that takes next to
+/// nothing holds no more than that. What does fit is opened whole before a byte of it is sent.
 const FIRST_WINDOW: u64 = SEGMENT_LEN as u64;
 /// Whoever has taken so many bytes goes on taking: systems rarely hold as much for one that does not.
 const TRUSTED: u64 = 1 << 20;
@@ -111,11 +112,13 @@ struct Windows {
     begins: u64,
     range: Range<u64>,
     fetched: u64,
+    first: u64,
 }
 
 impl Windows {
     fn new(source: Source, objects: Vec<ObjectRef>, range: Range<u64>) -> Self {
-        Windows { source, objects, current: 0, begins: 0, range, fetched: 0 }
+        let first = if range.end - range.start <= WINDOW { WINDOW } else { FIRST_WINDOW };
+        Windows { source, objects, current: 0, begins: 0, range, fetched: 0, first }
     }
 
     fn is_trusted(&self) -> bool {
@@ -132,7 +135,7 @@ impl Windows {
         }
         let object = &self.objects[self.current];
         let start = self.range.start - self.begins;
-        let window = if self.is_trusted() { WINDOW } else { FIRST_WINDOW };
+        let window = if self.is_trusted() { WINDOW } else { self.first };
         // Windows end at a multiple of their size, so that no segment is fetched twice.
         let end = (start / window + 1) * window;
         let end = end.min(object.size).min(self.range.end - self.begins);
