@@ -18,8 +18,8 @@ const WINDOW: u64 = 4 * SEGMENT_LEN as u64;
 /// The same at the beginning of what does not fit in one window, and nothing ahead: a peer that takes next to
 /// nothing holds no more than that. What does fit is opened whole before a byte of it is sent.
 const FIRST_WINDOW: u64 = SEGMENT_LEN as u64;
-/// Whoever has taken so many bytes goes on taking: systems rarely hold as much for one that does not.
-const TRUSTED: u64 = 1 << 20;
+/// Whoever has taken so many bytes goes on taking: a system holds up to 4 MiB for one that does not.
+const TRUSTED: u64 = 4 << 20;
 
 /// A range of a content, in order.
 #[derive(Debug)]
