@@ -5,6 +5,7 @@ use super::row::{FromRow, Row, Value};
 use super::sql::Sql;
 use crate::error::{Error, Result};
 use futures_util::future::{BoxFuture, FutureExt};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, params_from_iter};
 use std::fs::OpenOptions;
 use std::io::ErrorKind::AlreadyExists;
@@ -207,6 +208,9 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection> {
 
 fn configure(conn: &Connection) -> Result<()> {
     conn.busy_timeout(BUSY_TIMEOUT)?;
+    // A plan must not depend on what is bound: the engine would parse and plan a kept statement anew with
+    // each value.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     conn.pragma_update(None, "trusted_schema", false)?;
     // An index made for one statement costs a walk over a whole table, whatever the statement wants.
