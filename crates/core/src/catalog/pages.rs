@@ -43,11 +43,17 @@ macro_rules! shared {
     };
 }
 
-/// How many files such a list holds in all: what is kept is read, the rest must be counted.
-macro_rules! count {
-    (owned, "") => {
+/// How many files a whole set holds: what is kept is read, the rest must be counted.
+macro_rules! total {
+    (owned) => {
         concat!("select t.files from trees t where t.owner = (", me!(), ")")
     };
+    (shared) => {
+        counted!(shared, "")
+    };
+}
+
+macro_rules! counted {
     ($set:ident, $search:literal) => {
         concat!("select count(*) from ", $set!($search))
     };
@@ -56,18 +62,18 @@ macro_rules! count {
 /// One page: who asks, the count, and the files with their readers. The ids are found first, and only for
 /// them the rest.
 macro_rules! page {
-    ($set:ident, $search:literal, $behind:expr, $column:literal, $way:literal, $limit:literal) => {
+    ($set:ident, $count:expr, $more:expr, $column:literal, $way:literal, $limit:literal) => {
         sql!(concat!(
             "select (",
             me!(),
             "), (",
-            count!($set, $search),
+            $count,
             "), k.id is not null, ",
             file_columns!(),
             ", u.email from (select 1 as one) one left join (select n.id, n.",
             $column,
             " as key from ",
-            $set!(concat!($search, $behind)),
+            $set!($more),
             " order by n.",
             $column,
             " ",
@@ -99,10 +105,10 @@ struct Statements {
 macro_rules! ordered {
     ($set:ident, $column:literal, $way:literal, $behind:literal) => {
         Statements {
-            at: page!($set, "", "", $column, $way, "limit $5 offset $6"),
+            at: page!($set, total!($set), "", $column, $way, "limit $5 offset $6"),
             behind: page!(
                 $set,
-                "",
+                total!($set),
                 concat!("and (n.", $column, ", n.id) ", $behind, " ($6, $7)"),
                 $column,
                 $way,
@@ -110,16 +116,22 @@ macro_rules! ordered {
             ),
             search_at: page!(
                 $set,
-                "and n.name_key like $7 escape '!' ",
-                "",
+                counted!($set, "and n.name_key like $7 escape '!'"),
+                "and n.name_key like $7 escape '!'",
                 $column,
                 $way,
                 "limit $5 offset $6"
             ),
             search_behind: page!(
                 $set,
-                "and n.name_key like $8 escape '!' ",
-                concat!("and (n.", $column, ", n.id) ", $behind, " ($6, $7)"),
+                counted!($set, "and n.name_key like $8 escape '!'"),
+                concat!(
+                    "and n.name_key like $8 escape '!' and (n.",
+                    $column,
+                    ", n.id) ",
+                    $behind,
+                    " ($6, $7)"
+                ),
                 $column,
                 $way,
                 "limit $5"
