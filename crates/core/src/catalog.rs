@@ -17,6 +17,7 @@ pub(crate) mod files;
 pub(crate) mod folders;
 mod integrity;
 pub(crate) mod keys;
+mod log;
 pub(crate) mod meta;
 mod migrate;
 pub(crate) mod pages;
@@ -83,39 +84,37 @@ impl Catalog {
     /// Runs a unit of one statement that only reads: no transaction is made for it.
     pub(crate) async fn look_up<I, T, F>(&self, input: &I, unit: F) -> Result<T>
     where
-        I: Sync,
-        T: Send,
-        F: for<'a, 'tx> Fn(&'a mut Tx<'tx>, &'a I) -> Unit<'a, T> + Send,
+        F: for<'a, 'tx> Fn(&'a mut Tx<'tx>, &'a I) -> Unit<'a, T>,
     {
-        match &self.readers {
-            Reading::Embedded(readers) => readers.run(Extent::Statement, input, unit).await,
-            Reading::Server(pool) => postgres::look_up(pool, input, unit).await,
-        }
+        self.run(Extent::Statement, input, unit).await
     }
 
     /// Runs a unit that only reads, on one snapshot; on the embedded engine on this thread.
     pub(crate) async fn read<I, T, F>(&self, input: &I, unit: F) -> Result<T>
     where
-        I: Sync,
-        T: Send,
-        F: for<'a, 'tx> Fn(&'a mut Tx<'tx>, &'a I) -> Unit<'a, T> + Send,
+        F: for<'a, 'tx> Fn(&'a mut Tx<'tx>, &'a I) -> Unit<'a, T>,
     {
-        match &self.readers {
-            Reading::Embedded(readers) => readers.run(Extent::Few, input, unit).await,
-            Reading::Server(pool) => postgres::read(pool, input, unit).await,
-        }
+        self.run(Extent::Few, input, unit).await
     }
 
     /// As [`Catalog::read`], for a unit that looks at many rows.
     pub(crate) async fn scan<I, T, F>(&self, input: &I, unit: F) -> Result<T>
     where
-        I: Sync,
-        T: Send,
-        F: for<'a, 'tx> Fn(&'a mut Tx<'tx>, &'a I) -> Unit<'a, T> + Send,
+        F: for<'a, 'tx> Fn(&'a mut Tx<'tx>, &'a I) -> Unit<'a, T>,
     {
-        match &self.readers {
-            Reading::Embedded(readers) => readers.run(Extent::Many, input, unit).await,
-            Reading::Server(pool) => postgres::read(pool, input, unit).await,
+        self.run(Extent::Many, input, unit).await
+    }
+
+    async fn run<I, T, F>(&self, extent: Extent, input: &I, unit: F) -> Result<T>
+    where
+        F: for<'a, 'tx> Fn(&'a mut Tx<'tx>, &'a I) -> Unit<'a, T>,
+    {
+        match (&self.readers, extent) {
+            (Reading::Embedded(readers), _) => readers.run(extent, input, unit).await,
+            (Reading::Server(pool), Extent::Statement) => {
+                postgres::look_up(pool, input, unit).await
+            }
+            (Reading::Server(pool), _) => postgres::read(pool, input, unit).await,
         }
     }
 

@@ -1,41 +1,10 @@
-//! Whether the catalog agrees with itself: the engine's own checks, and ours of what it keeps twice. And
-//! what the engine's log still holds.
+//! Whether the catalog agrees with itself: the engine's own checks, and ours of what it keeps twice.
 
-use super::conn::open_writer;
+use super::Tx;
 use super::row::params;
 use super::sql::statements;
-use super::{Catalog, Reading, Tx};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::id::FileId;
-use std::path::Path;
-use std::time::Duration;
-
-/// How long writers may wait for readers so that the log can be emptied.
-const PATIENCE: Duration = Duration::from_millis(200);
-
-impl Catalog {
-    /// Empties the log, which holds pages as they were: what was deleted is then gone from the disk. Puts it off
-    /// when a reader is in the way. A server looks after its own log.
-    pub(crate) async fn empty_log(&self) -> Result<()> {
-        let Reading::Embedded(readers) = &self.readers else { return Ok(()) };
-        let path = readers.path().to_owned();
-        tokio::task::spawn_blocking(move || empty_log(&path)).await.map_err(Error::internal)?
-    }
-}
-
-fn empty_log(path: &Path) -> Result<()> {
-    let log = path.with_extension("db-wal");
-    if std::fs::metadata(log).is_ok_and(|log| log.len() == 0) {
-        return Ok(());
-    }
-    let conn = open_writer(path)?;
-    conn.busy_timeout(PATIENCE)?;
-    // The first step copies most of the log without keeping anyone from writing.
-    for step in ["passive", "truncate"] {
-        conn.query_row(&format!("pragma wal_checkpoint({step})"), [], |_| Ok(()))?;
-    }
-    Ok(())
-}
 
 statements! {
     // A file says of its current version what the version says too; without it no list shows the file.

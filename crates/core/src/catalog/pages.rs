@@ -221,13 +221,6 @@ pub(crate) struct Run<'a> {
     pub(crate) pattern: Option<&'a str>,
 }
 
-impl Run<'_> {
-    /// Whether the index has the order and the count is kept: then there is a nearer end.
-    pub(crate) fn is_indexed(&self) -> bool {
-        self.set == FileSet::Owned && self.pattern.is_none()
-    }
-}
-
 /// No folded name is so long; the engine refuses patterns of more than 50 000 bytes.
 pub(crate) const PATTERN_MAX: usize = 1_000;
 

@@ -226,7 +226,8 @@ impl Desk {
                 return Outcome::Lost;
             }
         }
-        let committed = self.statement("commit").and_then(|()| self.watched(Step::Committed));
+        let committed =
+            self.statement("commit").and_then(|()| watched(&self.disk, Step::Committed));
         match committed {
             Ok(()) => Outcome::Committed,
             Err(error) => self.commit_failed(&error),
@@ -258,30 +259,44 @@ impl Desk {
         if few || self.disk.may_write().is_err() {
             return;
         }
-        match self.statement("pragma wal_checkpoint(passive)") {
-            Ok(()) => self.log_pages.store(0, Ordering::Relaxed),
-            Err(error) if is_full(&error) => {
-                tracing::warn!(%error, "the catalog's log was not copied back");
-            }
-            Err(error) => drop(self.disk.end_writing("a copy of the catalog's log", &error)),
+        if copy_back(&self.conn, &self.disk, "passive") {
+            self.log_pages.store(0, Ordering::Relaxed);
         }
     }
 
     fn statement(&self, sql: &str) -> rusqlite::Result<()> {
-        self.watched(Step::Statement(sql))?;
-        self.conn.prepare_cached(sql)?.query([])?.next().map(drop)
+        statement(&self.conn, &self.disk, sql)
     }
+}
 
-    #[cfg(not(test))]
-    fn watched(&self, _: Step<'_>) -> rusqlite::Result<()> {
-        Ok(())
+/// Copies the catalog's log back, in one of the engine's modes; true: it did what it could. The engine syncs
+/// in it, so a failure ends all writing, but where there was only no room: then the log is kept, and it is
+/// tried again.
+pub(super) fn copy_back(conn: &Connection, disk: &Disk, mode: &str) -> bool {
+    match statement(conn, disk, &format!("pragma wal_checkpoint({mode})")) {
+        Ok(()) => return true,
+        Err(error) if is_full(&error) => {
+            tracing::warn!(%error, "the catalog's log was not copied back");
+        }
+        Err(error) => drop(disk.end_writing("a copy of the catalog's log", &error)),
     }
+    false
+}
 
-    /// In a test a statement fails as if the engine had failed.
-    #[cfg(test)]
-    fn watched(&self, step: Step<'_>) -> rusqlite::Result<()> {
-        self.disk.watched(step).map_err(|error| super::tests::engine_error(&error))
-    }
+fn statement(conn: &Connection, disk: &Disk, sql: &str) -> rusqlite::Result<()> {
+    watched(disk, Step::Statement(sql))?;
+    conn.prepare_cached(sql)?.query([])?.next().map(drop)
+}
+
+#[cfg(not(test))]
+fn watched(_: &Disk, _: Step<'_>) -> rusqlite::Result<()> {
+    Ok(())
+}
+
+/// In a test a statement fails as if the engine had failed.
+#[cfg(test)]
+fn watched(disk: &Disk, step: Step<'_>) -> rusqlite::Result<()> {
+    disk.watched(step).map_err(|error| super::tests::engine_error(&error))
 }
 
 enum Outcome {

@@ -97,10 +97,10 @@ impl Drive {
         let catalog = self.catalog();
         let page = if long {
             catalog.scan(&input, |tx, input| Box::pin(page(tx, input))).await?
-        } else if input.2.is_one_look_up() {
-            catalog.look_up(&input, |tx, input| Box::pin(page(tx, input))).await?
-        } else {
+        } else if matches!(input.2.way(), Way::Counted) {
             catalog.read(&input, |tx, input| Box::pin(page(tx, input))).await?
+        } else {
+            catalog.look_up(&input, |tx, input| Box::pin(page(tx, input))).await?
         };
         self.note_use(caller, now);
         Ok(page)
@@ -118,19 +118,33 @@ async fn page(tx: &mut Tx<'_>, input: &(Caller, Time, List)) -> Result<ListPage>
         descending: list.descending,
         pattern: pattern.as_deref(),
     };
-    match (&list.beside, list.page) {
-        (Some(beside), _) => page_beside(tx, &run, list, beside).await,
-        (None, PageNumber::Number(number)) if number <= 1 || !run.is_indexed() => {
-            page_forward(tx, &run, list, number).await
-        }
-        (None, _) => page_counted(tx, &run, list).await,
+    match list.way() {
+        Way::Beside(beside) => page_beside(tx, &run, list, beside).await,
+        Way::Forward(number) => page_forward(tx, &run, list, number).await,
+        Way::Counted => page_counted(tx, &run, list).await,
     }
 }
 
+/// How a page is found.
+enum Way<'a> {
+    /// By its neighbour's key: one look-up, wherever it lies.
+    Beside(&'a Beside),
+    /// By its number, from the beginning: one look-up, of the first page, or of a list without an index.
+    Forward(u64),
+    /// By its number, from the nearer end, which the count tells first.
+    Counted,
+}
+
 impl List {
-    /// Whether the page is found without knowing the count.
-    fn is_one_look_up(&self) -> bool {
-        self.beside.is_some() || self.page == PageNumber::Number(1)
+    fn way(&self) -> Way<'_> {
+        let is_indexed = self.set == FileSet::Owned && self.search.is_none();
+        match (&self.beside, self.page) {
+            (Some(beside), _) => Way::Beside(beside),
+            (None, PageNumber::Number(number)) if number <= 1 || !is_indexed => {
+                Way::Forward(number)
+            }
+            (None, _) => Way::Counted,
+        }
     }
 
     /// The number of the last page.
@@ -156,7 +170,6 @@ async fn shown(
     pages::page(tx, run, &start, limit).await?.ok_or(Error::Unauthenticated)
 }
 
-/// A page whose neighbour's key is known: one look-up, wherever it lies.
 async fn page_beside(
     tx: &mut Tx<'_>,
     run: &Run<'_>,
@@ -183,7 +196,6 @@ async fn page_beside(
     Ok(with_neighbours(list, (count, list.number(count)), files, has_next))
 }
 
-/// A page by its bare number, counted from the beginning: the first, and any of a list that has no index.
 async fn page_forward(
     tx: &mut Tx<'_>,
     run: &Run<'_>,
@@ -199,7 +211,6 @@ async fn page_forward(
     Ok(with_neighbours(list, (count, number), files, has_next))
 }
 
-/// A page by its bare number, counted from the nearer end.
 async fn page_counted(tx: &mut Tx<'_>, run: &Run<'_>, list: &List) -> Result<ListPage> {
     let (count, _) = shown(tx, run, Start::At(0), 0).await?;
     let number = list.number(count);

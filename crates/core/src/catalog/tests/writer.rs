@@ -122,3 +122,19 @@ async fn a_log_that_cannot_be_copied_back_ends_writing() {
         assert_eq!(keys(&catalog).await, if ends { 1 } else { 2 });
     }
 }
+
+#[tokio::test]
+async fn a_log_that_cannot_be_emptied_ends_writing() {
+    for fails in ["passive", "truncate"] {
+        let (_directory, catalog) = catalog_on(&Disk::watched_by(move |step| match step {
+            Step::Statement(sql) if sql.contains(fails) => Err(io::ErrorKind::Other.into()),
+            _ => Ok(()),
+        }));
+        catalog.write((), |tx, ()| Box::pin(put(tx, 1))).await.unwrap();
+        let emptied = catalog.empty_log().await;
+        assert!(matches!(emptied, Err(Error::Unavailable(_))), "{fails}: {emptied:?}");
+        let next = catalog.write((), |tx, ()| Box::pin(put(tx, 2))).await;
+        assert!(matches!(next, Err(Error::Unavailable(_))), "{fails}: {next:?}");
+        assert_eq!(keys(&catalog).await, 1);
+    }
+}

@@ -105,11 +105,12 @@ impl Faulty {
 fn ends_writing(step: &str, kind: Kind) -> bool {
     let sync = step.starts_with("Sync");
     let commit = ["Statement(\"commit\")", "Committed"].contains(&step);
+    let checkpoint = step.contains("checkpoint");
     match kind {
-        Kind::Broken => sync || commit,
+        Kind::Broken => sync || commit || checkpoint,
         Kind::Full => sync,
-        // The catalog's writer is gone, whatever it was at.
-        Kind::Panic => step.starts_with("Statement") || step == "Committed",
+        // The catalog's writer is gone, whatever it was at; the sweep empties the log apart from it.
+        Kind::Panic => (step.starts_with("Statement") || step == "Committed") && !checkpoint,
         Kind::Delay => false,
     }
 }
