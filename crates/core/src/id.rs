@@ -1,39 +1,17 @@
 //! Names of things. Ids are not secrets: every use of one is authorised.
 
-use sqids::Sqids;
+mod letters;
+
 use std::fmt;
-use std::sync::LazyLock;
-
-/// Our own order of the letters, fixed for ever: ids that scripts keep must not change.
-const LETTERS: &str = "RkWvZeFSaXgpAmJEOLoHyNtTjQwuVGbCKdMnsBxfiYqrcDhUlPIz";
-const LETTERS_MIN: u8 = 6;
-/// Words that stand where an id stands in a route.
-const ROUTE_WORDS: [&str; 2] = ["contents", "metadata"];
-
-static CODING: LazyLock<Sqids> = LazyLock::new(|| {
-    Sqids::builder()
-        .alphabet(LETTERS.chars().collect())
-        .min_length(LETTERS_MIN)
-        .blocklist(ROUTE_WORDS.map(str::to_owned).into())
-        .build()
-        .expect("the alphabet has 52 different ASCII letters")
-});
 
 fn to_letters(id: i64) -> String {
-    let id = u64::try_from(id).expect("the catalog numbers from 1");
-    CODING.encode(&[id]).expect("one number below 2^53 has a coding outside two words")
+    letters::encode(u64::try_from(id).expect("the catalog numbers from 1"))
 }
 
-fn from_letters(letters: &str) -> Option<i64> {
-    if letters.len() < usize::from(LETTERS_MIN) || letters.len() > 32 {
-        return None;
-    }
-    let [number] = CODING.decode(letters)[..] else {
-        return None;
-    };
-    let id = i64::try_from(number).ok().filter(|id| (1..1 << 53).contains(id))?;
+fn from_letters(text: &str) -> Option<i64> {
+    let id = i64::try_from(letters::decode(text)?).ok().filter(|id| (1..1 << 53).contains(id))?;
     // Several texts may decode to one number; only the one that we write is its name.
-    (to_letters(id) == letters).then_some(id)
+    (to_letters(id) == text).then_some(id)
 }
 
 macro_rules! ids {

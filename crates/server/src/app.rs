@@ -4,7 +4,7 @@ use crate::filr;
 use crate::health;
 use crate::http::authorization;
 use crate::rescale;
-use crate::site::{known_host, peer};
+use crate::site::{peer, refuse_host};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{Next, from_fn_with_state, map_response};
@@ -44,18 +44,24 @@ pub fn app(drive: Drive, settings: Settings) -> Router {
     let app = App { drive, settings: Arc::new(settings) };
     // Bodies are limited where they are read, since an upload has no limit of its own.
     let routes = rescale::routes().merge(filr::routes(&app));
-    let mut routes = routes.layer(from_fn_with_state(app.clone(), note_refused));
-    if !app.settings.allowed_hosts.is_empty() {
-        routes = routes.layer(from_fn_with_state(app.clone(), known_host));
-    }
-    // Who balances load names no host.
-    let routes = routes.merge(health::routes()).layer(DefaultBodyLimit::disable());
-    routes.layer(map_response(defended)).with_state(app)
+    let routes = routes.layer(from_fn_with_state(app.clone(), guarded));
+    // Who balances load names no host, and shows nothing.
+    let health = health::routes().layer(map_response(async |answer| defended(answer)));
+    routes.merge(health).layer(DefaultBodyLimit::disable()).with_state(app)
+}
+
+/// What goes for every request of a front-end. One layer: each costs a request as much as the routing does.
+async fn guarded(State(app): State<App>, request: Request, next: Next) -> Response {
+    let answer = match refuse_host(&app.settings, &request) {
+        Some(refused) => refused,
+        None => noted(&app, request, next).await,
+    };
+    defended(answer)
 }
 
 /// Whatever an answer holds, a content, a name in a message or what a client sent: a browser takes it for
 /// what it is said to be, runs nothing of it on this origin, and tells nobody the link that led here.
-async fn defended(mut response: Response) -> Response {
+fn defended(mut response: Response) -> Response {
     for (name, value) in [
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'"),
@@ -67,7 +73,7 @@ async fn defended(mut response: Response) -> Response {
 }
 
 /// Has the audit log tell of each token that is refused. Of passwords the domain knows itself, and whose.
-async fn note_refused(State(app): State<App>, request: Request, next: Next) -> Response {
+async fn noted(app: &App, request: Request, next: Next) -> Response {
     let header = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes);
     if !authorization::shows_token(header) {
         return next.run(request).await;

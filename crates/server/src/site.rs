@@ -3,8 +3,7 @@
 
 use crate::app::{App, Settings};
 use crate::listener::Scheme;
-use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
-use axum::middleware::Next;
+use axum::extract::{ConnectInfo, FromRequestParts, Request};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::HOST;
@@ -72,13 +71,15 @@ fn is_trusted(settings: &Settings, peer: IpAddr) -> bool {
 
 /// Turns away what asks for a host that this server is not, such as a page of another site whose name was
 /// pointed here to be let in by a browser.
-pub(crate) async fn known_host(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(crate) fn refuse_host(settings: &Settings, request: &Request) -> Option<Response> {
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
     let host = host.or_else(|| request.uri().authority().map(http::uri::Authority::as_str));
-    if host.is_some_and(|host| app.settings.allowed_hosts.iter().any(|known| is(host, known))) {
-        return next.run(request).await;
+    let is_known = |host: &str| settings.allowed_hosts.iter().any(|known| is(host, known));
+    if settings.allowed_hosts.is_empty() || host.is_some_and(is_known) {
+        return None;
     }
-    (StatusCode::MISDIRECTED_REQUEST, "This server is not known by that name.\n").into_response()
+    let why = "This server is not known by that name.\n";
+    Some((StatusCode::MISDIRECTED_REQUEST, why).into_response())
 }
 
 /// A known host without a port is known on every port.

@@ -176,6 +176,8 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection> {
     conn.pragma_update(None, "secure_delete", true)?;
     conn.pragma_update(None, "foreign_keys", true)?;
     conn.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    // Pages as they were before a unit's savepoint: beyond 64 KiB they would go to a temporary file.
+    conn.pragma_update(None, "temp_store", "memory")?;
     for (name, wanted) in [
         ("journal_mode", "wal"),
         ("synchronous", "2"),

@@ -16,8 +16,9 @@ use tokio::sync::{mpsc, oneshot};
 
 const BATCH_UNITS: usize = 64;
 const QUEUED_UNITS: usize = 256;
-/// About 4 MiB of log: between batches it is copied into the database file.
-const CHECKPOINT_PAGES: u32 = 1000;
+/// About 16 MiB of log: between batches it is copied into the database file. A batch of uploads fills 1000 pages,
+/// most of which the next one changes again.
+const CHECKPOINT_PAGES: u32 = 4000;
 
 #[derive(Debug)]
 pub(super) struct Writer {
