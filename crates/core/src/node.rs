@@ -122,7 +122,7 @@ impl FileHex {
         if text.len() != 32 || !text.bytes().all(digits) {
             return None;
         }
-        u128::from_str_radix(text, 16).ok().map(FileHex)
+        uuid::Uuid::try_parse(text).ok().map(|uuid| FileHex(uuid.as_u128()))
     }
 
     /// A new one, ordered by time.
