@@ -29,6 +29,7 @@ pub(crate) mod snapshot;
 mod sql;
 pub(crate) mod trash;
 pub(crate) mod users;
+pub(crate) mod versions;
 mod writer;
 
 #[cfg(test)]
