@@ -43,14 +43,14 @@ pub(crate) struct App {
 pub fn app(drive: Drive, settings: Settings) -> Router {
     let app = App { drive, settings: Arc::new(settings) };
     // Bodies are limited where they are read, since an upload has no limit of its own.
-    let routes = rescale::routes().merge(filr::routes(&app));
-    let mut routes = routes.layer(from_fn_with_state(app.clone(), note_refused));
+    let mut routes = rescale::routes().merge(filr::routes(&app));
     if !app.settings.allowed_hosts.is_empty() {
         routes = routes.layer(from_fn_with_state(app.clone(), known_host));
     }
-    // Who balances load names no host.
-    let routes = routes.merge(health::routes()).layer(DefaultBodyLimit::disable());
-    routes.layer(map_response(defended)).with_state(app)
+    // Who balances load or watches names no host.
+    let routes = routes.merge(health::routes());
+    let routes = routes.layer(from_fn_with_state(app.clone(), note_refused));
+    routes.layer(DefaultBodyLimit::disable()).layer(map_response(defended)).with_state(app)
 }
 
 /// Whatever an answer holds, a content, a name in a message or what a client sent: a browser takes it for

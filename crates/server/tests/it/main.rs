@@ -8,6 +8,7 @@ mod backend;
 mod filr;
 mod limits;
 mod matrix;
+mod metrics;
 mod parity;
 mod peer_cves;
 mod rescale;
