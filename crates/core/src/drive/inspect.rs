@@ -216,12 +216,14 @@ impl Drive {
     }
 
     async fn verify_version(&self, version: &File) -> Result<()> {
+        self.check_held(&version.master_key).await?;
         let content = self.stored(version).await?;
         verify_content(self.vault(), version, &content).await
     }
 
     /// The SHA-512 of a file's content.
     pub(crate) async fn sha512_of(&self, file: &File) -> Result<[u8; 64]> {
+        self.check_held(&file.master_key).await?;
         let content = self.stored(file).await?;
         let mut reader = self.vault().read(&content, &self.data_key(file)?, 0..file.size)?;
         let mut context = Context::new(&SHA512);

@@ -7,6 +7,7 @@ mod audit;
 mod backend;
 mod filr;
 mod limits;
+mod master_key;
 mod matrix;
 mod metrics;
 mod parity;
