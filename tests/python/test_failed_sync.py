@@ -32,12 +32,17 @@ def test_a_failed_sync_ends_writing(serve, tmp_path, library, failing):
     admin = server.admin
     kept = admin.upload("kept", LARGE)
 
+    def has_ended():
+        return "bindery_writing_ended 1\n" in admin.call("GET", "metrics", prefix="/").text
+
     def upload(content):
         return admin.call("POST", "files/contents/", files={"file": ("lost", content)}).status_code
 
+    assert not has_ended()
     fault.write_text(failing)
     assert upload(LARGE) == 503
     fault.unlink()
+    assert has_ended()
     assert [upload(LARGE), upload(SMALL)] == [503, 503]
     assert admin.call("DELETE", f"files/{kept['id']}/").status_code == 503
     assert admin.names() == ["kept"]
@@ -50,6 +55,7 @@ def test_a_failed_sync_ends_writing(serve, tmp_path, library, failing):
     # A commit that was not known to be durable may turn out to be.
     assert admin.names() in (["kept"], ["kept", "lost"], ["lost", "kept"])
     assert upload(LARGE) == upload(SMALL) == 201
+    assert not has_ended()
     assert admin.download(kept["id"]) == LARGE
     assert bindery("verify", data=server.data).stdout.endswith(", 0 damaged\n")
     assert server.stop() == 0

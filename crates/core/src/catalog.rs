@@ -29,6 +29,8 @@ pub(crate) mod snapshot;
 mod sql;
 pub(crate) mod trash;
 pub(crate) mod users;
+pub(crate) mod versions;
+mod wal;
 mod writer;
 
 #[cfg(test)]
@@ -62,7 +64,11 @@ enum Reading {
 impl Catalog {
     /// Opens the embedded catalog in `path`, makes or migrates its schema, and starts its writer.
     pub(crate) fn open(path: &Path, clock: &Clock, disk: &Disk) -> Result<Self> {
+        let log_is_torn = wal::check(path)?;
         let mut conn = conn::open_writer(path)?;
+        if log_is_torn && !writer::copy_back(&conn, disk, "truncate") {
+            disk.may_write()?;
+        }
         migrate::migrate(&mut conn, clock)?;
         let readers = Reading::Embedded(Readers::new(path));
         let writer = Writer::start(conn, disk.clone())?;

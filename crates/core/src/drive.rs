@@ -10,6 +10,7 @@ mod buckets;
 mod carry;
 mod download;
 mod entries;
+mod figures;
 mod folders;
 mod inspect;
 mod limits;
@@ -33,6 +34,7 @@ pub use backup::BackedUp;
 pub use browse::{Beside, Cursor, List, ListPage, PageNumber};
 pub use download::{Download, DownloadBody};
 pub use entries::{Change as NodeChange, Changes, Search};
+pub use figures::Figures;
 pub use inspect::{Checked, Damage, Inspection, StoredObject};
 pub use limits::{Limits, Rate};
 pub use migrate::{Copied, Migration};
@@ -108,6 +110,7 @@ struct Inner {
     /// The data directory.
     data: PathBuf,
     clock: Clock,
+    opened: Time,
     admission: Admission,
     /// Which of the nodes that share a catalog this is: drawn at each start.
     node: u64,
@@ -187,6 +190,7 @@ impl Drive {
             vault,
             disk,
             data: location.data.clone(),
+            opened: clock.now(),
             clock,
             admission: Admission::new(limits),
             node: u64::from_be_bytes(account::random_bytes()),

@@ -3,7 +3,7 @@
 //! Nothing is deleted by age or by listing: only what a committed row names.
 
 use crate::audit::{Act, Actor, Event};
-use crate::catalog::{answered, audit, backups, contents, files, folders, meta, trash};
+use crate::catalog::{answered, audit, backups, contents, files, folders, meta, trash, versions};
 use crate::clock::Time;
 use crate::drive::{Drive, purge_file};
 use crate::error::Result;
@@ -224,7 +224,7 @@ impl Drive {
 
     async fn without_sha512(&self, behind: FileId) -> Result<Option<files::File>> {
         self.catalog()
-            .read(&behind, |tx, behind| Box::pin(files::without_sha512(tx, *behind)))
+            .read(&behind, |tx, behind| Box::pin(versions::without_sha512(tx, *behind)))
             .await
     }
 

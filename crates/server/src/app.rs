@@ -7,7 +7,7 @@ use crate::rescale;
 use crate::site::{peer, refuse_host};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::middleware::{Next, from_fn_with_state, map_response};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use bindery_core::Drive;
 use http::header::{
@@ -45,9 +45,8 @@ pub fn app(drive: Drive, settings: Settings) -> Router {
     // Bodies are limited where they are read, since an upload has no limit of its own.
     let routes = rescale::routes().merge(filr::routes(&app));
     let routes = routes.layer(from_fn_with_state(app.clone(), guarded));
-    // Who balances load names no host, and shows nothing.
-    let health = health::routes().layer(map_response(async |answer| defended(answer)));
-    routes.merge(health).layer(DefaultBodyLimit::disable()).with_state(app)
+    let watching = health::routes().layer(from_fn_with_state(app.clone(), watched));
+    routes.merge(watching).layer(DefaultBodyLimit::disable()).with_state(app)
 }
 
 /// What goes for every request of a front-end. One layer: each costs a request as much as the routing does.
@@ -57,6 +56,11 @@ async fn guarded(State(app): State<App>, request: Request, next: Next) -> Respon
         None => noted(&app, request, next).await,
     };
     defended(answer)
+}
+
+/// What goes for who balances load or watches, and names no host.
+async fn watched(State(app): State<App>, request: Request, next: Next) -> Response {
+    defended(noted(&app, request, next).await)
 }
 
 /// Whatever an answer holds, a content, a name in a message or what a client sent: a browser takes it for

@@ -1,13 +1,18 @@
-//! What a load balancer asks: whether this process lives, and whether it can serve.
+//! What stands around this server asks: a load balancer, whether this process lives and whether it can serve;
+//! monitoring, how it is.
 
 use crate::app::App;
+use crate::metrics;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
 use http::StatusCode;
 
 pub(crate) fn routes() -> Router<App> {
-    Router::new().route("/healthz", get(lives)).route("/readyz", get(is_ready))
+    Router::new()
+        .route("/healthz", get(lives))
+        .route("/readyz", get(is_ready))
+        .route("/metrics", get(metrics::show))
 }
 
 async fn lives() -> &'static str {

@@ -1,7 +1,6 @@
 //! Files and their versions. What changes a file takes a proof that the caller may.
 
 use super::conn::Tx;
-use super::meta::VersionMark;
 use super::row::{FromRow, Row, params};
 use super::sql::statements;
 use crate::access::Granted;
@@ -81,17 +80,6 @@ statements! {
     CONTENTS_OF = "select distinct content from versions where file = $1";
     VERSIONS_DELETE = "delete from versions where file = $1";
     DELETE = "delete from nodes where id = $1";
-    TOTALS = "select count(*), cast(coalesce(sum(size), 0) as bigint) from versions";
-    NEXT_VERSION = concat!("select ", file_columns!(), " from versions v \
-        join nodes n on n.id = v.file join users o on o.id = n.owner \
-        join nodes p on p.id = n.parent join contents c on c.id = v.content \
-        where (v.file, v.number) > ($1, $2) order by v.file, v.number limit 1");
-    NEXT_MARK = "select v.file, v.number, n.name from versions v left join nodes n on n.id = v.file \
-        where (v.file, v.number) > ($1, $2) order by v.file, v.number limit 1";
-    WITHOUT_SHA512 = concat!("select ", file_columns!(), " from contents c \
-        join versions v on v.content = c.id join nodes n on n.id = v.file \
-        join users o on o.id = n.owner join nodes p on p.id = n.parent \
-        where c.sha512 is null and v.file > $1 order by v.file, v.number limit 1");
 }
 
 /// A file with its current version, as a reader may see it.
@@ -462,59 +450,6 @@ pub(crate) async fn trash<'tx>(
     at: Time,
 ) -> Result<()> {
     tx.exec(&TRASH, params![file.id.0, at]).await.map(drop)
-}
-
-/// How many versions there are, and their bytes: for the progress of a command that reads them all.
-pub(crate) async fn totals(tx: &mut Tx<'_>) -> Result<(u64, u64)> {
-    tx.one(&TOTALS, params![]).await
-}
-
-/// The version that comes next, over all files.
-pub(crate) async fn next_version(
-    tx: &mut Tx<'_>,
-    file: FileId,
-    number: u64,
-) -> Result<Option<File>> {
-    tx.opt(&NEXT_VERSION, params![file.0, number.cast_signed()]).await
-}
-
-/// A version as an inspection comes to it, whatever can be read of it.
-#[derive(Debug)]
-pub(crate) struct Next {
-    pub(crate) mark: VersionMark,
-    /// Its file's name, if the file has a row.
-    pub(crate) name: Option<String>,
-    /// The file at this version; `None` where rows that belong to it are missing.
-    pub(crate) found: Result<Option<File>>,
-}
-
-/// The version that comes next, over all files, by its own row alone.
-pub(crate) async fn next_mark(
-    tx: &mut Tx<'_>,
-    (file, number): VersionMark,
-) -> Result<Option<Next>> {
-    let params = params![file.0, number.cast_signed()];
-    let Some(MarkRow(mark, name)) = tx.opt(&NEXT_MARK, params).await? else {
-        return Ok(None);
-    };
-    let (file, number) = mark;
-    let found = at_version(tx, VersionId { file, number }).await;
-    Ok(Some(Next { mark, name, found }))
-}
-
-struct MarkRow(VersionMark, Option<String>);
-
-impl FromRow for MarkRow {
-    fn from_row(row: &mut Row<'_>) -> Result<Self> {
-        let mark = (FileId(row.take()?), row.take::<i64>()?.cast_unsigned());
-        // A name that is no text is none.
-        Ok(MarkRow(mark, row.take().unwrap_or_default()))
-    }
-}
-
-/// The next file with a version whose content has no SHA-512 yet.
-pub(crate) async fn without_sha512(tx: &mut Tx<'_>, behind: FileId) -> Result<Option<File>> {
-    tx.opt(&WITHOUT_SHA512, params![behind.0]).await
 }
 
 /// Removes a file for good; the contents that its versions had.

@@ -37,6 +37,11 @@ pub(crate) async fn all(tx: &mut Tx<'_>) -> Result<Vec<(String, Vec<u8>)>> {
     tx.all(&KEYS, params![]).await
 }
 
+/// Whether there is a master key of this id.
+pub(crate) async fn is_known(tx: &mut Tx<'_>, id: &str) -> Result<bool> {
+    Ok(all(tx).await?.iter().any(|(known, _)| known == id))
+}
+
 /// The key that wraps. `None`: the catalog is new.
 pub(crate) async fn active(tx: &mut Tx<'_>) -> Result<Option<String>> {
     tx.opt(&ACTIVE_KEY, params![]).await

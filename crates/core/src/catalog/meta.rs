@@ -8,6 +8,8 @@ use crate::clock::Time;
 use crate::error::Result;
 use crate::id::FileId;
 
+/// Written when the schema is made.
+const CREATED: &str = "created";
 const INSPECTED: &str = "inspected";
 const PASS: &str = "pass";
 const WHOLE: &str = "whole";
@@ -26,6 +28,11 @@ statements! {
     VALUE_SET = "insert into meta (key, value) values ($1, $2) \
         on conflict (key) do update set value = excluded.value";
     VALUE_FORGET = "delete from meta where key = $1";
+}
+
+/// When this catalog was made.
+pub(crate) async fn created(tx: &mut Tx<'_>) -> Result<Option<Time>> {
+    time(tx, CREATED).await
 }
 
 /// The version that the last inspection with a budget ended at, if there was one.

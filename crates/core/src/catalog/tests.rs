@@ -9,7 +9,7 @@ use super::conn::Tx;
 use super::sql::Sql;
 use super::{
     Catalog, answered, asked, audit, backups, contents, copy, entries, files, folders, integrity,
-    keys, meta, pages, shares, trash, users,
+    keys, meta, pages, shares, trash, users, versions,
 };
 use crate::clock::{Clock, Time};
 use crate::disk::Disk;
@@ -33,6 +33,7 @@ fn statements() -> Vec<(String, Sql)> {
         shares::ALL,
         trash::ALL,
         users::ALL,
+        versions::ALL,
     ];
     let named = modules
         .into_iter()

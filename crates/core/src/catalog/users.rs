@@ -215,18 +215,27 @@ pub(crate) async fn set_password(tx: &mut Tx<'_>, user: UserId, hash: &str) -> R
     tx.exec(&USER_SET_PASSWORD, params![user.0, hash]).await.map(drop)
 }
 
-/// Sets how many bytes a user's files may take; `None` is any number.
-pub(crate) async fn set_quota(tx: &mut Tx<'_>, user: UserId, quota: Option<i64>) -> Result<()> {
-    tx.exec(&USER_SET_QUOTA, params![user.0, quota]).await.map(drop)
+/// What a quota limits of a user's files.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Measure {
+    /// What they take.
+    Bytes,
+    /// How many there are.
+    Files,
 }
 
-/// Sets how many files a user may have; `None` is any number.
-pub(crate) async fn set_file_quota(
+/// Limits a user's files; `None` is no limit.
+pub(crate) async fn set_quota(
     tx: &mut Tx<'_>,
     user: UserId,
-    quota: Option<i64>,
+    of: Measure,
+    most: Option<i64>,
 ) -> Result<()> {
-    tx.exec(&USER_SET_FILE_QUOTA, params![user.0, quota]).await.map(drop)
+    let statement = match of {
+        Measure::Bytes => &USER_SET_QUOTA,
+        Measure::Files => &USER_SET_FILE_QUOTA,
+    };
+    tx.exec(statement, params![user.0, most]).await.map(drop)
 }
 
 pub(crate) async fn set_disabled(tx: &mut Tx<'_>, user: UserId, disabled: bool) -> Result<()> {

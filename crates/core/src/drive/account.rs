@@ -10,7 +10,7 @@ use crate::access::{Caller, hash_secret, identify};
 use crate::audit::{Act, Event, did};
 use crate::catalog::conn::Tx;
 use crate::catalog::pages;
-use crate::catalog::users::{self, Token, Usage, User, UserRow};
+use crate::catalog::users::{self, Measure, Token, Usage, User, UserRow};
 use crate::clock::Time;
 use crate::error::{Error, Result, Thing};
 use crate::id::{FolderId, TokenId, UserId};
@@ -188,26 +188,28 @@ impl Drive {
     }
 
     /// Limits the bytes that a user's files may take, or ends the limit. What is there already stays.
-    pub async fn set_quota(&self, login: &str, quota: Option<u64>) -> Result<()> {
-        let quota = limit(quota)?;
-        self.administer((fold(login), quota), |tx, (login, quota)| {
-            Box::pin(async move {
-                let user = by_login(tx, login).await?;
-                users::set_quota(tx, user.id, *quota).await?;
-                Ok(did((), to_account(Act::QuotaSet, user.id).with("bytes", or_none(*quota))))
-            })
-        })
-        .await
+    pub async fn set_quota(&self, login: &str, bytes: Option<u64>) -> Result<()> {
+        self.set_quota_of(Measure::Bytes, login, bytes).await
     }
 
     /// Limits how many files a user may have, or ends the limit. What is there already stays.
-    pub async fn set_file_quota(&self, login: &str, quota: Option<u64>) -> Result<()> {
-        let quota = limit(quota)?;
-        self.administer((fold(login), quota), |tx, (login, quota)| {
+    pub async fn set_file_quota(&self, login: &str, files: Option<u64>) -> Result<()> {
+        self.set_quota_of(Measure::Files, login, files).await
+    }
+
+    async fn set_quota_of(&self, of: Measure, login: &str, most: Option<u64>) -> Result<()> {
+        let most = most.map(i64::try_from).transpose();
+        let most = most.map_err(|_| Error::invalid("quota", "That is too many."))?;
+        self.administer((fold(login), of, most), |tx, (login, of, most)| {
             Box::pin(async move {
                 let user = by_login(tx, login).await?;
-                users::set_file_quota(tx, user.id, *quota).await?;
-                Ok(did((), to_account(Act::QuotaSet, user.id).with("files", or_none(*quota))))
+                users::set_quota(tx, user.id, *of, *most).await?;
+                let most = most.map_or_else(|| "none".into(), |most| most.to_string());
+                let of = match of {
+                    Measure::Bytes => "bytes",
+                    Measure::Files => "files",
+                };
+                Ok(did((), to_account(Act::QuotaSet, user.id).with(of, most)))
             })
         })
         .await
@@ -312,10 +314,6 @@ impl Drive {
     }
 }
 
-fn or_none(quota: Option<i64>) -> String {
-    quota.map_or_else(|| "none".into(), |most| most.to_string())
-}
-
 fn to_account(act: Act, user: UserId) -> Event {
     Event::by_command(act).with("account", user)
 }
@@ -346,10 +344,4 @@ pub(super) async fn hash_password(password: String) -> Result<String> {
     let hash = move || Argon2::default().hash_password(password.as_bytes()).map(|h| h.to_string());
     let hashed = tokio::task::spawn_blocking(hash).await.map_err(Error::internal)?;
     hashed.map_err(|error| Error::internal(error.to_string()))
-}
-
-/// A quota as the catalog keeps it.
-fn limit(quota: Option<u64>) -> Result<Option<i64>> {
-    let quota = quota.map(i64::try_from).transpose();
-    quota.map_err(|_| Error::invalid("quota", "That is too many."))
 }

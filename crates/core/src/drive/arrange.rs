@@ -10,13 +10,13 @@ use crate::audit::{Act, Event, did};
 use crate::catalog::conn::Tx;
 use crate::catalog::files::{self, File, NewFile, Place};
 use crate::catalog::folders::{self, Action, Child};
-use crate::catalog::{shares, users};
+use crate::catalog::{keys as master_keys, shares, users};
 use crate::clock::Time;
 use crate::error::{Error, Result};
 use crate::id::{FileId, FolderId, UserId};
 use crate::name::{Label, Name, fold};
 use crate::node::{FileHex, FileRef, Folder, FolderRef, Seen, Stamp, Version, VersionId};
-use crate::vault::keys::Keyring;
+use crate::vault::keys::{Keyring, not_held};
 use std::sync::Arc;
 
 /// What to change of a file; what is `None` stays.
@@ -337,7 +337,11 @@ pub(super) async fn rewrap(
     file: &File,
     version: &Version,
 ) -> Result<()> {
-    let key = keys.unwrap(&file.master_key, &file.wrap_context()?, &file.wrapped_key)?;
+    let master_key = &file.master_key;
+    if !keys.holds(master_key) && master_keys::is_known(tx, master_key).await? {
+        return Err(not_held(master_key));
+    }
+    let key = keys.unwrap(master_key, &file.wrap_context()?, &file.wrapped_key)?;
     let sealed = Wrapped { content: file.content, objects: file.objects()?, plain: file.plain };
     insert_version(tx, keys, version, &sealed, &key).await
 }

@@ -153,7 +153,7 @@ impl Drive {
         let list = list_objects(&copy, shelf, id).await?;
         let copied = self.copy_objects(&copy, shelf, progress).await?;
         let (versions, bytes) =
-            copy.read(&(), |tx, ()| Box::pin(crate::catalog::files::totals(tx))).await?;
+            copy.read(&(), |tx, ()| Box::pin(crate::catalog::versions::totals(tx))).await?;
         let store = self.catalog_id().await?;
         // Closed, the file has all that is in its log.
         drop(copy);

@@ -4,7 +4,8 @@ use super::inspect::verify_content;
 use super::upload::note_upload;
 use super::{Checked, Drive};
 use crate::catalog::Catalog;
-use crate::catalog::files::{self, File};
+use crate::catalog::files::File;
+use crate::catalog::versions;
 use crate::error::{Error, Result};
 use crate::id::FileId;
 use crate::vault::blobs::{BlobWriter, Blobs};
@@ -27,7 +28,7 @@ pub(super) async fn each_content<F>(
 where
     F: Future<Output = Result<bool>> + Send + 'static,
 {
-    let (versions, bytes) = catalog.read(&(), |tx, ()| Box::pin(files::totals(tx))).await?;
+    let (versions, bytes) = catalog.read(&(), |tx, ()| Box::pin(versions::totals(tx))).await?;
     let of = Checked { versions, bytes };
     let (mut seen, mut done) = (Checked::default(), 0);
     let mut behind = (FileId(0), 0);
@@ -35,7 +36,9 @@ where
     let mut begun = HashSet::new();
     loop {
         let next = catalog
-            .read(&behind, |tx, (file, number)| Box::pin(files::next_version(tx, *file, *number)))
+            .read(&behind, |tx, (file, number)| {
+                Box::pin(versions::next_version(tx, *file, *number))
+            })
             .await?;
         let Some(version) = next else { break };
         behind = (version.id, version.version);

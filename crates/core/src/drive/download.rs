@@ -5,10 +5,12 @@ use super::limits::Transfer;
 use crate::access::{Caller, Right, grant, grant_content};
 use crate::catalog::asked::FileAndContent;
 use crate::catalog::files::File;
+use crate::catalog::keys;
 use crate::clock::Time;
 use crate::error::{Error, Result, Thing};
 use crate::id::FileId;
 use crate::node::{FileRef, VersionId};
+use crate::vault::keys::not_held;
 use crate::vault::seal::DataKey;
 use crate::vault::{ContentReader, StoredContent};
 use bytes::Bytes;
@@ -71,6 +73,7 @@ impl Drive {
             .await?;
         self.note_use(caller, now);
         let transfer = self.0.admission.transfer()?;
+        self.check_held(&file.master_key).await?;
         let content = file.stored(inline)?;
         Ok(Download { file, drive: self.clone(), caller: caller.clone(), content, transfer })
     }
@@ -87,6 +90,17 @@ impl Drive {
         let key = self.data_key(file)?;
         self.0.pending.disclosed(&caller.shown, file.id, self.now());
         Ok(key)
+    }
+
+    /// That this process holds a master key which the catalog knows. Another id is none: what was wrapped under
+    /// that is damaged, and found to be when it is unwrapped.
+    pub(crate) async fn check_held(&self, master_key: &String) -> Result<()> {
+        if self.vault().keys.holds(master_key) {
+            return Ok(());
+        }
+        let is_known =
+            self.catalog().read(master_key, |tx, id| Box::pin(keys::is_known(tx, id))).await?;
+        if is_known { Err(not_held(master_key)) } else { Ok(()) }
     }
 
     /// The key that a file's content is sealed under. Whoever holds a [`File`] was granted to read it.

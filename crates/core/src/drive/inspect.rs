@@ -3,8 +3,9 @@
 
 use super::Drive;
 use crate::catalog::contents;
-use crate::catalog::files::{self, File, Next};
+use crate::catalog::files::{self, File};
 use crate::catalog::meta::{self, VersionMark};
+use crate::catalog::versions::{self, Next};
 use crate::clock::Time;
 use crate::error::{Error, Result, Thing};
 use crate::id::FileId;
@@ -118,7 +119,7 @@ impl Drive {
     /// How much there is to check.
     pub(super) async fn totals(&self) -> Result<Checked> {
         let (versions, bytes) =
-            self.catalog().read(&(), |tx, ()| Box::pin(files::totals(tx))).await?;
+            self.catalog().read(&(), |tx, ()| Box::pin(versions::totals(tx))).await?;
         Ok(Checked { versions, bytes })
     }
 
@@ -146,7 +147,7 @@ impl Drive {
         loop {
             let next = self
                 .catalog()
-                .read(&round.behind, |tx, behind| Box::pin(files::next_mark(tx, *behind)))
+                .read(&round.behind, |tx, behind| Box::pin(versions::next_mark(tx, *behind)))
                 .await?;
             let next = next.filter(|next| !round.wrapped || next.mark <= round.begin);
             if next.is_some() || round.wrapped {
@@ -215,12 +216,14 @@ impl Drive {
     }
 
     async fn verify_version(&self, version: &File) -> Result<()> {
+        self.check_held(&version.master_key).await?;
         let content = self.stored(version).await?;
         verify_content(self.vault(), version, &content).await
     }
 
     /// The SHA-512 of a file's content.
     pub(crate) async fn sha512_of(&self, file: &File) -> Result<[u8; 64]> {
+        self.check_held(&file.master_key).await?;
         let content = self.stored(file).await?;
         let mut reader = self.vault().read(&content, &self.data_key(file)?, 0..file.size)?;
         let mut context = Context::new(&SHA512);

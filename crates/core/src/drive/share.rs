@@ -53,7 +53,7 @@ impl Drive {
                 },
             )
             .await?;
-        self.reveal(share)
+        self.reveal(share).await
     }
 
     /// The shares of a file or folder itself: all of them to its owner, to others their own.
@@ -71,7 +71,7 @@ impl Drive {
                 })
             })
             .await?;
-        found.into_iter().map(|share| self.reveal(share)).collect()
+        self.reveal_all(found).await
     }
 
     /// What the caller may do with a file or folder, and with whom the caller may share it. An owner
@@ -102,7 +102,7 @@ impl Drive {
                 Box::pin(async move { Ok(find(tx, caller, *now, *id).await?.0) })
             })
             .await?;
-        self.reveal(share)
+        self.reveal(share).await
     }
 
     /// Changes what a share gives; what hangs on it never gives more.
@@ -130,7 +130,7 @@ impl Drive {
                 })
             })
             .await?;
-        self.reveal(share)
+        self.reveal(share).await
     }
 
     /// Ends a share, and at once what hangs on it. Its giver may, the owner of what is shared, and who
@@ -187,7 +187,7 @@ impl Drive {
                 })
             })
             .await?;
-        found.into_iter().map(|share| self.reveal(share)).collect()
+        self.reveal_all(found).await
     }
 
     /// Every share, of one user's or of all: for administrators.
@@ -240,12 +240,21 @@ impl Drive {
     }
 
     /// Opens the secret of a link, which the catalog keeps sealed.
-    fn reveal(&self, mut share: Share) -> Result<Share> {
+    async fn reveal(&self, mut share: Share) -> Result<Share> {
         if let Some((key, wrapped, hash)) = &share.sealed_link {
+            self.check_held(key).await?;
             let secret = self.vault().keys.unwrap(key, &link_context(hash), wrapped)?;
             share.link = Some(secret_text(&secret));
         }
         Ok(share)
+    }
+
+    async fn reveal_all(&self, shares: Vec<Share>) -> Result<Vec<Share>> {
+        let mut revealed = Vec::with_capacity(shares.len());
+        for share in shares {
+            revealed.push(self.reveal(share).await?);
+        }
+        Ok(revealed)
     }
 }
 

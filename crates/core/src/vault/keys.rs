@@ -173,7 +173,10 @@ impl Held {
 
 /// Another process made a key the one that wraps, and this one's file was not brought up to date.
 pub(crate) fn not_held(id: &str) -> Error {
-    let why = format!("the key file does not hold master key {id}, which wraps now: copy it here");
+    let why = format!(
+        "the key file does not hold master key {id}: copy here that of the node where it was rotated, \
+         no restart is needed"
+    );
     Error::Unavailable(why.into())
 }
 

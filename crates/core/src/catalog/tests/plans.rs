@@ -4,11 +4,12 @@ use super::{catalog, statements};
 
 /// Statements that may look at many rows: a search, commands of an administrator, and what is counted
 /// because it is not kept.
-const MAY_SCAN: [&str; 21] = [
+const MAY_SCAN: [&str; 22] = [
     "USERS",
     "USERS_LIKE",
     "USER_COUNT",
     "TOTALS",
+    "VERSION_COUNT",
     "NEXT_VERSION",
     "NEXT_MARK",
     "SHOWN_OTHERWISE",

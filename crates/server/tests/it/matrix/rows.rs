@@ -53,6 +53,7 @@ pub(super) const ROWS: &[Row] = {
     &[
         Row(GET, "/healthz", "", Nothing, OWN),
         Row(GET, "/readyz", "", Nothing, OWN),
+        Row(GET, "/metrics", "", Nothing, FIXED),
         Row(GET, "/api", "", Nothing, OWN),
         Row(GET, "/api/users/me", "", Nothing, OWN),
         Row(GET, "/api/files", "page_size=1000", Nothing, OWN),
