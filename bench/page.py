@@ -21,6 +21,7 @@ PLOTTED = SIDE_BY_SIDE[:6]
 
 class Values:
     def __init__(self, results):
+        self.growth = results.get("growth", {}).values()
         self.values = {tuple(key.split("|")): values for key, values in results["values"].items()}
 
     def of(self, figure, place, who="bindery"):
@@ -99,6 +100,8 @@ def goals(values):
             title = works.FIGURES[figure].title
             most(figure, "disk", 5, "many", f"{title}, of 1,000,000 files")
             add(f"{title}, to that of 1,000", "disk", many / few if many and few else None, "< 1.5", 1.5, False)
+    worst = max((after / before for counts in values.growth for before, after in zip(counts, counts[1:])), default=None)
+    add("instructions of a request, for ten times the files", "–", worst, "≤ 1.2", 1.2, False)
     add(works.FIGURES["lines"].title, "tmpfs", values.median("lines", "tmpfs"), "≥ 800 MB/s", 800, True)
     most("range-10g", "disk", 2)
     for figure, limit in (("start", 200), ("memory-idle", 40), ("memory-1000", 64), ("memory-64", 192)):
@@ -119,9 +122,9 @@ def side_by_side(values):
     # The limits have columns of no server.
     contestants = [one for one in who if one in servers.ALL]
     limits = [one for one in who if one not in servers.ALL]
-    head = ["work", "where", *(NAMES[one] for one in contestants)]
-    lacks = [servers.ALL[one].lacks or "all of these" for one in contestants]
-    rows = [["", "", *(f"does not {text}" if text != "all of these" else "does all of that" for text in lacks)]]
+    head = ["work", "where"]
+    head += [NAMES[one] + (f"<br>{lacks}" if (lacks := servers.ALL[one].lacks) else "") for one in contestants]
+    rows = []
     for figure in SIDE_BY_SIDE:
         for place in values.places(figure):
             mine = values.median(figure, place)
@@ -138,7 +141,7 @@ def side_by_side(values):
         for figure in SIDE_BY_SIDE:
             for place in values.places(figure):
                 if seen := values.of(figure, place, one):
-                    text += f"\n\n{NAMES[one]} on {place}, a limit of uploads: {cell(seen)} MB/s."
+                    text += f"\n\nA limit of uploads, on {place}: {NAMES[one]} takes {cell(seen)} MB/s."
     return text
 
 
@@ -155,6 +158,16 @@ def alone(values):
                 text = cell(values.of(figure, place))
             rows.append([f"{known.title}, {known.unit}", place, text])
     return table(["work", "where", "Bindery"], rows)
+
+
+def growth(results):
+    rows = []
+    for kind, counts in results["growth"].items():
+        steps = [""] + [f" ({after / before:.2f})" for before, after in zip(counts, counts[1:])]
+        rows.append([kind, *(f"{count:,}{step}" for count, step in zip(counts, steps))])
+    text = "`scripts/instructions --sizes`: instructions of a request, and in brackets how many times the column before; "
+    text += "the goal is 1.2 at most."
+    return text + "\n\n" + table(["request", *(f"{size:,} files" for size in results["growth_sizes"])], rows)
 
 
 STYLE = (
@@ -199,6 +212,8 @@ def plot(values, figure):
 
 def block(results):
     values, machine = Values(results), results["machine"]
+    commands = ", ".join(f"`{command}`" for command in dict.fromkeys(results["commands"]))
+    rounds = max(map(len, results["values"].values()))
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     seen = ["–", "yes", "**no**"]
     met = [[*row[:4], seen[0] if row[4] is None else seen[1] if row[4] else seen[2]] for row in goals(values)]
@@ -209,9 +224,9 @@ def block(results):
             (PLOTS / f"{figure}.svg").write_text(drawn)
             plots.append(f"![{works.FIGURES[figure].title}](performance/{figure}.svg)")
     parts = [
-        f"`{machine['command'].strip()}` on {machine['date']}: {machine['processor']}, cores {machine['cores']} for server "
+        f"{commands} on {machine['date']}: {machine['processor']}, cores {machine['cores']} for server "
         f"and client together, {machine['memory_gib']} GiB, {machine['kernel']}, disk with {machine['disk']}. {versions}.",
-        f"Medians, and in brackets the least and the most, of {machine['rounds']} rounds in which the servers took turns, "
+        f"Medians, and in brackets the least and the most, of {rounds} rounds in which the servers took turns, "
         "each started anew; \"×\" is Bindery's median by that server's. "
         "[bench/README.md](../bench/README.md) says how each starts.",
         "### Goals",
@@ -222,6 +237,8 @@ def block(results):
         "### Bindery alone",
         alone(values),
     ]
+    if "growth" in results:
+        parts += ["### Instructions as data grows", growth(results)]
     return "\n\n".join(parts)
 
 

@@ -37,7 +37,7 @@ def options():
     parser.add_argument("--tmpfs", default="/dev/shm", type=pathlib.Path)
     parser.add_argument("--disk", default=tempfile.gettempdir(), type=pathlib.Path)
     parser.add_argument("--stores", type=pathlib.Path, help="keeps the seeded stores there, for another run")
-    parser.add_argument("--results", type=pathlib.Path, help="adds to these results")
+    parser.add_argument("--results", type=pathlib.Path, required=True, help="adds to these results")
     parser.add_argument("--tools", type=json.loads, required=True, help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -59,10 +59,7 @@ def machine(chosen):
         "memory_gib": round(int(line("/proc/meminfo", "MemTotal").split()[0]) / 2**20),
         "kernel": output("uname", "-sr"),
         "disk": output("df", "--output=fstype", str(chosen.disk)).split()[-1],
-        "command": "scripts/bench " + " ".join(chosen.arguments),
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
-        "rounds": chosen.rounds,
-        "seconds": chosen.seconds,
         "versions": {
             "Bindery": output("git", "describe", "--always", "--dirty"),
             "rustc": output("rustc", "--version").split()[1],
@@ -75,21 +72,27 @@ def machine(chosen):
     }
 
 
+def command(arguments):
+    """As it was called, without what names directories of this machine."""
+    places = {"--tools", "--results", "--stores", "--tmpfs", "--disk"}
+    told = [word for at, word in enumerate(arguments) if word not in places and arguments[at - 1] not in places]
+    return " ".join(["scripts/bench", *told])
+
+
 def shown(figures):
     return ", ".join(f"{name} {value:,.1f}" for name, value in figures.items())
 
 
 def main():
     chosen = options()
-    chosen.arguments = [word for word in sys.argv[1:] if word != "--tools" and not word.startswith("{")]
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     names = set(chosen.works.split(",")) if chosen.works else None
     who = set(chosen.who.split(",")) if chosen.who else None
-    results = {"machine": machine(chosen), "values": {}}
-    if chosen.results and chosen.results.exists():
-        results["values"] = json.loads(chosen.results.read_text())["values"]
-    target = chosen.results or pathlib.Path("bench-results.json")
+    target = chosen.results
+    results = json.loads(target.read_text()) if target.exists() else {"values": {}, "commands": []}
+    results["machine"] = machine(chosen)
+    results["commands"].append(command(sys.argv[1:]))
     parents = {"tmpfs": chosen.tmpfs, "disk": chosen.disk}
     places = {
         place: pathlib.Path(tempfile.mkdtemp(prefix="bindery-bench-", dir=parents[place])) for place in works.BOTH
@@ -109,7 +112,7 @@ def main():
                     for one in work.contestants:
                         if who and one in works.DOWNLOADS and one not in who:
                             continue
-                        if one == "openssl" and place == "disk" or one == "dd" and place == "tmpfs":
+                        if one in works.NOT_ON.get(place, ()):
                             continue
                         os.sync()
                         began = time.monotonic()

@@ -11,6 +11,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 
@@ -44,7 +45,6 @@ class Server:
 
     name = ""
     lacks = ""
-    pages = ("contents",)
 
     def __init__(self, tools, directory, cores):
         self.tools = tools
@@ -114,7 +114,7 @@ class Server:
 
 class Nginx(Server):
     name = "nginx"
-    lacks = "sync, encrypt, authenticate, MD5, versions"
+    lacks = "no sync, encryption, authentication, MD5, versions"
 
     def start(self):
         self.root = self.directory / "root"
@@ -151,7 +151,7 @@ http {{
 
 class Dufs(Server):
     name = "dufs"
-    lacks = "sync, encrypt, authenticate, MD5, versions"
+    lacks = "no sync, encryption, authentication, MD5, versions"
 
     def start(self):
         self.root = self.directory / "root"
@@ -162,7 +162,7 @@ class Dufs(Server):
 
 class Copyparty(Server):
     name = "copyparty"
-    lacks = "sync, encrypt, authenticate, versions; SHA-512 for MD5"
+    lacks = "no sync, encryption, authentication, versions; SHA-512 for MD5"
 
     def start(self):
         self.root = self.directory / "root"
@@ -175,11 +175,19 @@ class Copyparty(Server):
             XDG_CONFIG_HOME=str(self.directory / "config"),
             TMPDIR=str(self.directory),
         )
+        # It listens before all of its processes know what they serve.
+        answers = 0
+        while answers < 20:
+            try:
+                answers = answers + 1 if DIRECT.open(self.url).status == 200 else 0
+            except OSError:
+                answers = 0
+                time.sleep(0.1)
 
 
 class Garage(Server):
     name = "Garage"
-    lacks = "sync, encrypt, versions"
+    lacks = "no sync, encryption, versions"
 
     def start(self):
         self.port, rpc, admin = free_port(), free_port(), free_port()
@@ -229,15 +237,31 @@ api_bind_addr = "127.0.0.1:{admin}"
         return [self.url + self.signed("GET", "file.dat")]
 
 
+class Loopback(Server):
+    """No server, but what the loopback gives to the client: bytes out of memory."""
+
+    name = "loopback"
+    lacks = "the same bytes out of memory, whatever is asked for"
+
+    def start(self):
+        self.port = free_port()
+
+    def download(self, content):
+        self.listen([sys.executable, pathlib.Path(__file__).with_name("loopback.py"), self.port, len(content)])
+        return [self.url]
+
+
 class Bindery(Server):
     name = "Bindery"
-    lacks = ""
+    # What it is to run under.
+    before = ()
 
     def start(self):
         """Starts it, on a store that may be there from before."""
         began = time.monotonic()
         out = self.directory / "out"
-        self.spawn([self.tools["bindery"], "serve", "--data", self.directory / "data", "--listen", "127.0.0.1:0"])
+        program = [*self.before, self.tools["bindery"]]
+        self.spawn([*program, "serve", "--data", self.directory / "data", "--listen", "127.0.0.1:0"])
         until(lambda: b"\nListening on " in b"\n" + out.read_bytes(), self.process, self.log)
         said = dict(line.split(": ", 1) for line in out.read_text().splitlines() if line.count(": ") == 1)
         self.url = out.read_text().split("Listening on ")[1].split()[0]
@@ -298,4 +322,5 @@ ALL = {
     "dufs": Dufs,
     "copyparty": Copyparty,
     "garage": Garage,
+    "loopback": Loopback,
 }

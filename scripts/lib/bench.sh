@@ -1,5 +1,6 @@
 # What the benchmark needs beside the project's tools: its peers, and what is measured. Sourced, never run.
 
+inferno_version=0.12.8
 export dufs_version=0.47.0 copyparty_version=1.20.26 garage_version tools
 
 # Debian's package would start a server: its program alone is taken out of it.
