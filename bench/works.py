@@ -281,7 +281,7 @@ def pages(run, who, place):
                 listed.write_text("".join(f"GET\t{path}\n" for path in paths))
                 arguments = ["--list", listed, "--cycle", *server.header, server.url]
                 run.load("-n", 20, *arguments)
-                answer = run.load("-n", 300, *arguments)
+                answer = run.load("-n", 1000, *arguments)
                 for part in ("p50", "p99"):
                     figures[f"page-{which}-{dialect}-{part}"] = answer[f"{part}_us"] / 1000
     return figures
