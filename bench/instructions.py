@@ -21,8 +21,10 @@ import works
 COMMITTED = pathlib.Path(__file__).with_name("instructions.txt")
 TOLERANCE = 0.05
 GROWTH = 1.2
-WARM, COUNTED = 30, 200
-FEWER = 40
+# Enough that what runs beside them, such as a checkpoint, is spread thin.
+WARM, COUNTED = 30, 600
+FEWER_WARM, FEWER = 5, 20
+HEAVY = ("page", "search", "lines", "1 MiB")
 SMALL, LARGE = 4 << 10, 1 << 20
 
 
@@ -92,9 +94,12 @@ class Counter:
 
 
 def kinds(server):
-    """Arguments for a request of each kind; ID stands for a file that is used once."""
+    """Arguments for a request of each kind, and lines for those that take a file, ID, each."""
     files = server.call("GET", "/api/v2/files/?search=small.dat")["results"][0]["id"]
-    by_name = lambda name: server.call("GET", f"/rest/self/my_files/library_files?file_name={name}")["items"][0]["id"]
+
+    def by_name(name):
+        return server.call("GET", f"/rest/self/my_files/library_files?file_name={name}")["items"][0]["id"]
+
     small, large, log = by_name("small.dat"), by_name("large.dat"), server.rescale_id("run.log")
     folder = server.call("POST", "/rest/self/my_files/library_folders", b'{"title": "there"}')["id"]
     rescale, filr, raw = "/api/v2/files", "/rest", ["-H", "Content-Type: application/octet-stream"]
@@ -129,6 +134,10 @@ def kinds(server):
     return many, once
 
 
+# What these make is what is renamed, moved and deleted behind them.
+UPLOADED = {"rescale upload 4 KiB": "rescale", "filr upload 4 KiB": "filr"}
+
+
 def measure(tools, directory, files, only):
     counter = Counter(tools, directory)
     server = counter.server
@@ -138,20 +147,25 @@ def measure(tools, directory, files, only):
         counter.fill(files)
         counter.trace()
         many, once = kinds(server)
+        found = {}
         for kind, (*arguments, path) in many.items():
             if only and only not in kind:
                 continue
-            fewer = "1 MiB" in kind or "search" in kind
-            arguments = [*arguments, *server.header, server.url + path]
-            counter.load("-n", FEWER // 4 if fewer else WARM, *arguments)
-            count = FEWER if fewer else COUNTED
+            heavy = any(word in kind for word in HEAVY)
+            warm, count = (FEWER_WARM, FEWER) if heavy else (WARM, COUNTED)
+            saved = server.directory / "saved"
+            saved.unlink(missing_ok=True)
+            arguments = ["--save", saved, *arguments, *server.header, server.url + path]
+            counter.load("-n", warm, *arguments)
             counted[kind] = counter.count("-n", count, *arguments) // count
+            if kind in UPLOADED:
+                found[UPLOADED[kind]] = [json.loads(line)["id"] for line in saved.read_text().splitlines()]
         for kind, (line, *arguments) in once.items():
-            if only and only not in kind:
+            names = found.get(kind.split()[0])
+            if not names or only and only not in kind:
                 continue
             listed = server.directory / "list"
-            found = ids(counter, kind.split()[0], WARM + COUNTED)
-            listed.write_text("".join(line.replace("ID", name) + "\n" for name in found))
+            listed.write_text("".join(line.replace("ID", name) + "\n" for name in names))
             arguments = ["--list", listed, *arguments, *server.header, server.url]
             counter.load("-n", WARM, *arguments)
             counted[kind] = counter.count("--skip", WARM, *arguments) // COUNTED
@@ -159,15 +173,6 @@ def measure(tools, directory, files, only):
         server.stop()
         shutil.rmtree(directory, ignore_errors=True)
     return counted
-
-
-def ids(counter, dialect, count):
-    """New files of 4 KiB."""
-    server, saved = counter.server, counter.directory / "saved"
-    kind = servers.Bindery if dialect == "rescale" else servers.BinderyFilr
-    saved.unlink(missing_ok=True)
-    counter.load("-n", count, "--save", saved, *kind.upload(server, SMALL, count))
-    return [json.loads(line)["id"] for line in saved.read_text().splitlines()]
 
 
 def committed():
