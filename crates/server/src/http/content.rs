@@ -5,7 +5,7 @@ use super::conditional::{Precondition, Validators, evaluate, range_applies};
 use super::disposition::{Disposition, content_disposition, content_type};
 use super::range::ByteRange;
 use axum::body::Body;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use bindery_core::{Download, DownloadBody, Error};
 use bytes::Bytes;
 use futures_util::stream::{BoxStream, StreamExt as _, try_unfold};
@@ -15,6 +15,9 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use std::time::{Duration, UNIX_EPOCH};
+
+/// Room for what is put on an answer here and in `app.rs`.
+const HEADERS: usize = 16;
 
 /// How a content is announced.
 #[derive(Clone, Copy, Debug)]
@@ -48,10 +51,10 @@ pub(crate) async fn respond(
     match evaluate(method, request, validators) {
         Precondition::Proceed => {}
         Precondition::NotModified => {
-            return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
+            return Ok(answer(StatusCode::NOT_MODIFIED, headers, Body::empty()));
         }
         Precondition::Failed => {
-            return Ok((StatusCode::PRECONDITION_FAILED, headers).into_response());
+            return Ok(answer(StatusCode::PRECONDITION_FAILED, headers, Body::empty()));
         }
     }
     let wanted = match request.get(RANGE) {
@@ -72,21 +75,27 @@ pub(crate) async fn respond(
             headers.insert(CONTENT_RANGE, ascii(format!("bytes */{size}")));
             headers.remove(CONTENT_TYPE);
             headers.remove(CONTENT_DISPOSITION);
-            return Ok((StatusCode::RANGE_NOT_SATISFIABLE, headers).into_response());
+            return Ok(answer(StatusCode::RANGE_NOT_SATISFIABLE, headers, Body::empty()));
         }
     };
     headers.insert(CONTENT_LENGTH, HeaderValue::from(range.end - range.start));
     if method == Method::HEAD {
-        return Ok((status, headers, Body::empty()).into_response());
+        return Ok(answer(status, headers, Body::empty()));
     }
     let mut body = download.read(range)?;
     // The first piece is verified before the status is sent.
     let first = body.next().await?;
-    Ok((status, headers, Body::from_stream(stream(first, body))).into_response())
+    Ok(answer(status, headers, Body::from_stream(stream(first, body))))
+}
+
+fn answer(status: StatusCode, headers: HeaderMap, body: Body) -> Response {
+    let mut response = Response::new(body);
+    (*response.status_mut(), *response.headers_mut()) = (status, headers);
+    response
 }
 
 fn validator_headers(etag: &str, modified: u64) -> HeaderMap {
-    let mut headers = HeaderMap::new();
+    let mut headers = HeaderMap::with_capacity(HEADERS);
     let modified = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(modified));
     headers.insert(ETAG, ascii(format!("\"{etag}\"")));
     headers.insert(LAST_MODIFIED, ascii(modified));
