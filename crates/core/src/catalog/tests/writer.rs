@@ -108,7 +108,7 @@ async fn a_log_that_cannot_be_copied_back_ends_writing() {
             _ => Ok(()),
         }));
         let many = |tx: &mut Tx<'_>| {
-            let fill = "insert into meta (key, value) values (hex(randomblob(8)), hex(randomblob(4000000)))";
+            let fill = "insert into meta (key, value) values (hex(randomblob(8)), hex(randomblob(10000000)))";
             tx.embedded().unwrap().execute(fill, []).map(drop)
         };
         let filled = catalog.write((), move |tx, ()| {
