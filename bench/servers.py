@@ -4,9 +4,11 @@ Each takes any free port of loopback, is pinned to the cores that it is given, a
 behind `stop`. What a work sends to it is a list of arguments for bench/load.
 """
 
+import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -86,8 +88,11 @@ class Server:
         try:
             self.process.wait(40)
         except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.kill()
             self.process.wait()
+        # Children that it left behind.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process = None
 
     def memory_mib(self, field="VmRSS"):
@@ -176,6 +181,21 @@ class Copyparty(Server):
             XDG_CONFIG_HOME=str(self.directory / "config"),
             TMPDIR=str(self.directory),
         )
+
+    def stop(self):
+        """Its processes share semaphores, which it leaves behind."""
+        mapped = self.semaphores() if self.process else set()
+        super().stop()
+        for one in mapped:
+            pathlib.Path(one).unlink(missing_ok=True)
+
+    def semaphores(self):
+        found = set()
+        for maps in pathlib.Path("/proc").glob("[0-9]*/maps"):
+            with contextlib.suppress(OSError):
+                if os.getpgid(int(maps.parent.name)) == self.process.pid:
+                    found |= set(re.findall(r"/dev/shm/sem\.mp-\w+", maps.read_text()))
+        return found
 
 
 class Garage(Server):
