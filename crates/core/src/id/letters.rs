@@ -43,12 +43,11 @@ pub(super) fn decode(text: &str) -> Option<u64> {
     let first = places.next()??;
     let mut number = 0_u64;
     for place in places {
-        match (first + 2 * COUNT - 1 - place?) % COUNT {
-            0 => break,
-            digit => {
-                number = number.checked_mul(COUNT as u64 - 1)?.checked_add(digit as u64 - 1)?
-            }
+        let digit = (first + 2 * COUNT - 1 - place?) % COUNT;
+        if digit == 0 {
+            break;
         }
+        number = number.checked_mul(COUNT as u64 - 1)?.checked_add(digit as u64 - 1)?;
     }
     Some(number)
 }
