@@ -11,10 +11,12 @@ import os
 import pathlib
 import shutil
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 
 import servers
 import works
@@ -25,8 +27,9 @@ GROWTH = 1.2
 # Enough that what runs beside them, such as a checkpoint, is spread thin.
 WARM, COUNTED = 30, 600
 FEWER_WARM, FEWER = 5, 30
+PARTS = 3
 # Each second what was done is linked in the audit log: what a kind of request leaves to that is its own.
-LINKED_SECONDS = 1.5
+LINKED_SECONDS = 1.2
 WRITES = ("upload", "copy", "rename", "delete", "replace", "move")
 HEAVY = ("page", "search", "lines", "1 MiB")
 SMALL, LARGE = 4 << 10, 1 << 20
@@ -41,6 +44,14 @@ def options():
     parser.add_argument("--store", type=pathlib.Path, default=tempfile.gettempdir(), help="where stores are made")
     parser.add_argument("--tools", type=json.loads, required=True, help=argparse.SUPPRESS)
     return parser.parse_args()
+
+
+def skipping(arguments, used):
+    return ["--skip", WARM + used, *arguments]
+
+
+def is_write(kind):
+    return any(word in kind for word in WRITES)
 
 
 class Counter:
@@ -85,9 +96,15 @@ class Counter:
         if done.returncode != 0:
             raise RuntimeError(done.stdout + done.stderr)
 
+    def count_each(self, kind, count, options):
+        """For one request. A sweep, each minute, may come into one of the parts; `options` are those of each."""
+        share = count // PARTS
+        parts = (self.count(kind, "-n", share, *options(part * share)) // share for part in range(PARTS))
+        return statistics.median_low(parts)
+
     def count(self, kind, *arguments):
         """What ran while the requests were served."""
-        wait = LINKED_SECONDS if any(word in kind for word in WRITES) else 0
+        wait = LINKED_SECONDS if is_write(kind) else 0
         time.sleep(wait)
         self.ask("zero")
         self.load(*arguments)
@@ -164,7 +181,7 @@ def measure(tools, directory, files, only):
             saved.unlink(missing_ok=True)
             arguments = ["--save", saved, *arguments, *server.header, server.url + path]
             counter.load("-n", warm, *arguments)
-            counted[kind] = counter.count(kind, "-n", count, *arguments) // count
+            counted[kind] = counter.count_each(kind, count, lambda _, same=arguments: same)
             if kind in UPLOADED:
                 found[UPLOADED[kind]] = [json.loads(line)["id"] for line in saved.read_text().splitlines()]
         for kind, (line, *arguments) in once.items():
@@ -175,7 +192,8 @@ def measure(tools, directory, files, only):
             listed.write_text("".join(line.replace("ID", name) + "\n" for name in names))
             arguments = ["--list", listed, *arguments, *server.header, server.url]
             counter.load("-n", WARM, *arguments)
-            counted[kind] = counter.count(kind, "--skip", WARM, *arguments) // COUNTED
+            behind = partial(skipping, arguments)
+            counted[kind] = counter.count_each(kind, COUNTED, behind)
     finally:
         server.stop()
         shutil.rmtree(directory, ignore_errors=True)
