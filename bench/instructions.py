@@ -250,7 +250,7 @@ def main():
             sys.exit(0 if grow(chosen, directory) else 1)
         counted = measure(chosen.tools, directory / "store", 1000, chosen.kinds)
     if chosen.write:
-        head = "# Instructions of a request, by scripts/instructions --write; .ci/run fails beyond 5 % of these.\n"
+        head = "# Instructions of a request, by scripts/instructions --write; it fails beyond 5 % of these.\n"
         COMMITTED.write_text(head + "".join(f"{kind:<32}{count:>12,}\n" for kind, count in counted.items()))
     good = compare(counted)
     sys.exit(0 if good else 1)
