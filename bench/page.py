@@ -157,7 +157,7 @@ def alone(values):
             else:
                 text = cell(values.of(figure, place))
             rows.append([f"{known.title}, {known.unit}", place, text])
-    return table(["work", "where", "Bindery"], rows)
+    return table(["work", "where", "Bindery"], rows) if rows else ""
 
 
 def growth(results):
@@ -215,8 +215,8 @@ def block(results):
     commands = ", ".join(f"`{command}`" for command in dict.fromkeys(results["commands"]))
     rounds = max(map(len, results["values"].values()))
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-    seen = ["–", "yes", "**no**"]
-    met = [[*row[:4], seen[0] if row[4] is None else seen[1] if row[4] else seen[2]] for row in goals(values)]
+    measured = [row for row in goals(values) if row[4] is not None]
+    met = [[*row[:4], "yes" if row[4] else "**no**"] for row in measured]
     plots = []
     PLOTS.mkdir(exist_ok=True)
     for figure in PLOTTED:
@@ -234,9 +234,9 @@ def block(results):
         "### Beside others",
         side_by_side(values),
         "\n\n".join(plots),
-        "### Bindery alone",
-        alone(values),
     ]
+    if only := alone(values):
+        parts += ["### Bindery alone", only]
     if "growth" in results:
         parts += ["### Instructions as data grows", growth(results)]
     return "\n\n".join(parts)
