@@ -107,6 +107,12 @@ class Server:
                 pass
         return total / 1024
 
+    def make_root(self):
+        """A directory that is served as it is, and a port for it."""
+        self.root = self.directory / "root"
+        self.root.mkdir(exist_ok=True)
+        self.port = free_port()
+
     def upload(self, size, requests):
         """Arguments of one upload under a name that is counted."""
         return ["-X", "PUT", "--body-bytes", size, f"{self.url}/{{n}}.dat"]
@@ -122,9 +128,7 @@ class Nginx(Server):
     lacks = "no sync, encryption, authentication, MD5, versions"
 
     def start(self):
-        self.root = self.directory / "root"
-        self.root.mkdir(exist_ok=True)
-        self.port = free_port()
+        self.make_root()
         user = "user root;" if os.geteuid() == 0 else ""
         temporary = "".join(
             f"{kind}_temp_path {self.directory}/{kind};\n"
@@ -159,9 +163,7 @@ class Dufs(Server):
     lacks = "no sync, encryption, authentication, MD5, versions"
 
     def start(self):
-        self.root = self.directory / "root"
-        self.root.mkdir(exist_ok=True)
-        self.port = free_port()
+        self.make_root()
         self.listen([self.tools["dufs"], "-A", "-b", "127.0.0.1", "-p", self.port, "--log-format", "", self.root])
 
 
@@ -170,9 +172,7 @@ class Copyparty(Server):
     lacks = "no sync, encryption, authentication, versions; SHA-512 for MD5"
 
     def start(self):
-        self.root = self.directory / "root"
-        self.root.mkdir(exist_ok=True)
-        self.port = free_port()
+        self.make_root()
         cores = len(os.sched_getaffinity(0))
         self.listen(
             [self.tools["copyparty"], "-q", "--http-only", "-i", "127.0.0.1", "-p", self.port]
