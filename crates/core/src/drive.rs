@@ -21,6 +21,7 @@ mod rotate;
 mod share;
 mod sign_in;
 mod trash;
+mod underway;
 mod upload;
 mod versions;
 
@@ -42,6 +43,7 @@ pub use restore::Restored;
 pub use rotate::{OldKey, Rotated};
 pub(crate) use trash::purge_file;
 pub use trash::{DeleteFile, DeleteFolder};
+pub(crate) use underway::Uploads;
 pub use upload::{Base, OnTaken, Target, Upload, UploadEnd};
 
 use crate::access::{Caller, Credential};
@@ -118,6 +120,7 @@ struct Inner {
     tokens_used: Mutex<HashMap<[u8; 32], Time>>,
     sign_ins: Arc<SignIns>,
     pending: audit::Pending,
+    uploads: Uploads,
 }
 
 impl Drive {
@@ -197,6 +200,7 @@ impl Drive {
             tokens_used: Mutex::default(),
             sign_ins: Arc::default(),
             pending: audit::Pending::default(),
+            uploads: Uploads::default(),
         })))
     }
 
@@ -245,6 +249,10 @@ impl Drive {
 
     pub(crate) fn vault(&self) -> &Vault {
         &self.0.vault
+    }
+
+    pub(crate) fn uploads(&self) -> &Uploads {
+        &self.0.uploads
     }
 
     /// Whether there is any user yet.

@@ -5,8 +5,8 @@
 use crate::audit::{Act, Actor, Event};
 use crate::catalog::{answered, audit, backups, contents, files, folders, meta, trash, versions};
 use crate::clock::Time;
-use crate::drive::{Drive, purge_file};
-use crate::error::Result;
+use crate::drive::{Drive, Uploads, purge_file};
+use crate::error::{Error, Result};
 use crate::id::{FileId, FolderId};
 
 /// Rows of one unit: short enough to stand in no one's way.
@@ -214,7 +214,7 @@ impl Drive {
         let mut behind = FileId(0);
         while let Some(file) = self.without_sha512(behind).await? {
             behind = file.id;
-            match self.make_sha512(&file).await {
+            match self.make_sha512(&file, None).await {
                 Ok(()) => made += 1,
                 Err(error) => tracing::error!(file.id = %file.id, %error, "no SHA-512 was made"),
             }
@@ -228,22 +228,34 @@ impl Drive {
             .await
     }
 
-    /// Begins the SHA-512 of a content that was too large for it to be made on the way in. What does
-    /// not come to its end here, the sweep makes.
+    /// Begins the SHA-512 of a content that was too large for it to be made on the way in, when no upload
+    /// needs the processor more. What does not come to its end here, the sweep makes.
     pub(crate) fn digest_later(&self, file: &files::File) {
         if file.sha512.is_some() {
             return;
         }
         let (drive, file) = (self.clone(), file.clone());
         tokio::spawn(async move {
-            if let Err(error) = drive.make_sha512(&file).await {
+            if let Err(error) = drive.make_sha512_behind_uploads(&file).await {
                 tracing::warn!(file.id = %file.id, %error, "the SHA-512 is left to the sweep");
             }
         });
     }
 
-    async fn make_sha512(&self, file: &files::File) -> Result<()> {
-        let sha512 = self.sha512_of(file).await?;
+    async fn make_sha512_behind_uploads(&self, file: &files::File) -> Result<()> {
+        let _turn = self.uploads().turn().await;
+        self.uploads().none().await;
+        match self.find_file(file.id).await {
+            // The sweep may have been here, or whoever removes files.
+            Ok(now) if now.content == file.content && now.sha512.is_some() => Ok(()),
+            Err(Error::NotFound(_)) => Ok(()),
+            Ok(_) => self.make_sha512(file, Some(self.uploads())).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn make_sha512(&self, file: &files::File, behind: Option<&Uploads>) -> Result<()> {
+        let sha512 = self.sha512_of(file, behind).await?;
         self.catalog()
             .write((file.content, sha512), |tx, (content, sha512)| {
                 Box::pin(contents::set_sha512(tx, *content, sha512))

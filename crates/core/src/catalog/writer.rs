@@ -1,6 +1,6 @@
-//! Writes: one thread takes what is queued, runs each unit in a savepoint of one transaction,
-//! commits once, and then answers them all. It never waits for company: a lone unit is committed
-//! alone, and sixty-four waiting ones share one sync.
+//! Writes: one thread takes what is queued, runs all of it in one transaction, commits once, and then
+//! answers them all. It never waits for company: a lone unit is committed alone, and sixty-four waiting
+//! ones share one sync.
 
 use super::conn::{self, Tx, Unit};
 use super::postgres::Pool;
@@ -197,23 +197,32 @@ impl Desk {
         }
     }
 
+    /// Savepoints cost more than most units do, and few units fail once they have written. So the first try is
+    /// without them, and a batch in which that happens is rolled back and run again.
     fn commit(&mut self, mut batch: Vec<Box<dyn Job>>) {
-        let outcome = self.transact(&mut batch);
+        let mut outcome = self.transact(&mut batch, Self::bare);
+        if matches!(outcome, Outcome::Spoilt) {
+            outcome = self.transact(&mut batch, Self::savepoint);
+        }
         match outcome {
             Outcome::Committed => answer(batch, Ok(())),
             Outcome::Failed(failure) => answer(batch, Err(failure)),
             // One unit's statement took the whole transaction with it: the others must not suffer.
-            Outcome::Lost if batch.len() > 1 => {
+            Outcome::Lost | Outcome::Spoilt if batch.len() > 1 => {
                 for job in batch {
                     self.commit(vec![job]);
                 }
             }
             // Alone, and gone: its own error says why.
-            Outcome::Lost => answer(batch, Err(Failure::Full)),
+            Outcome::Lost | Outcome::Spoilt => answer(batch, Err(Failure::Full)),
         }
     }
 
-    fn transact(&mut self, batch: &mut [Box<dyn Job>]) -> Outcome {
+    fn transact(
+        &mut self,
+        batch: &mut [Box<dyn Job>],
+        run: fn(&mut Self, &mut dyn Job) -> Result<(), Outcome>,
+    ) -> Outcome {
         if self.disk.may_write().is_err() {
             return Outcome::Failed(Failure::Ended);
         }
@@ -222,9 +231,9 @@ impl Desk {
             return Outcome::Failed(if is_full(&error) { Failure::Full } else { Failure::Busy });
         }
         for job in batch {
-            if self.savepoint(job.as_mut()).is_err() || self.conn.is_autocommit() {
-                let _already_gone = self.statement("rollback");
-                return Outcome::Lost;
+            if let Err(outcome) = run(self, job.as_mut()) {
+                let _may_be_gone = self.statement("rollback");
+                return outcome;
             }
         }
         let committed =
@@ -235,12 +244,27 @@ impl Desk {
         }
     }
 
-    fn savepoint(&mut self, job: &mut dyn Job) -> rusqlite::Result<()> {
-        self.statement("savepoint unit")?;
-        if !job.run(&mut self.conn) && !self.conn.is_autocommit() {
-            self.statement("rollback to unit")?;
+    fn bare(&mut self, job: &mut dyn Job) -> Result<(), Outcome> {
+        let changes = self.conn.total_changes();
+        let is_kept = job.run(&mut self.conn);
+        if self.conn.is_autocommit() {
+            return Err(Outcome::Lost);
         }
-        if self.conn.is_autocommit() { Ok(()) } else { self.statement("release unit") }
+        let is_clean = is_kept || self.conn.total_changes() == changes;
+        if is_clean { Ok(()) } else { Err(Outcome::Spoilt) }
+    }
+
+    fn savepoint(&mut self, job: &mut dyn Job) -> Result<(), Outcome> {
+        let lost = |_| Outcome::Lost;
+        self.statement("savepoint unit").map_err(lost)?;
+        let is_kept = job.run(&mut self.conn);
+        if self.conn.is_autocommit() {
+            return Err(Outcome::Lost);
+        }
+        if !is_kept {
+            self.statement("rollback to unit").map_err(lost)?;
+        }
+        self.statement("release unit").map_err(lost)
     }
 
     /// A full disk is known to have written nothing. After anything else the log may or may not hold
@@ -303,6 +327,8 @@ fn watched(disk: &Disk, step: Step<'_>) -> rusqlite::Result<()> {
 enum Outcome {
     Committed,
     Failed(Failure),
+    /// A unit failed behind something that it had written, and nothing kept that apart.
+    Spoilt,
     /// The engine rolled the whole transaction back under one unit.
     Lost,
 }

@@ -157,7 +157,7 @@ impl Drive {
         let store = self.catalog_id().await?;
         // Closed, the file has all that is in its log.
         drop(copy);
-        let (key, content) = (DataKey::generate(), ContentId::random());
+        let (key, content) = (DataKey::generate(), ContentId::unique());
         let to = shelf.path(id, Part::Catalog);
         let with = key.clone();
         let sealing = tokio::task::spawn_blocking(move || sealed::seal(&file, &to, &with, content));

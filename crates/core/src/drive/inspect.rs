@@ -1,7 +1,7 @@
 //! Looking after the store: every content opened and checked, and a file's stored objects handed out
 //! to be opened elsewhere. For administrators' commands, which ask for no credentials.
 
-use super::Drive;
+use super::{Drive, Uploads};
 use crate::catalog::contents;
 use crate::catalog::files::{self, File};
 use crate::catalog::meta::{self, VersionMark};
@@ -221,13 +221,20 @@ impl Drive {
         verify_content(self.vault(), version, &content).await
     }
 
-    /// The SHA-512 of a file's content.
-    pub(crate) async fn sha512_of(&self, file: &File) -> Result<[u8; 64]> {
+    /// The SHA-512 of a file's content; it pauses while there are uploads that it comes behind.
+    pub(crate) async fn sha512_of(
+        &self,
+        file: &File,
+        behind: Option<&Uploads>,
+    ) -> Result<[u8; 64]> {
         self.check_held(&file.master_key).await?;
         let content = self.stored(file).await?;
         let mut reader = self.vault().read(&content, &self.data_key(file)?, 0..file.size)?;
         let mut context = Context::new(&SHA512);
         while let Some(bytes) = reader.next().await? {
+            if let Some(uploads) = behind {
+                uploads.none().await;
+            }
             context = tokio::task::spawn_blocking(move || {
                 context.update(&bytes);
                 context
@@ -297,7 +304,7 @@ pub(super) async fn verify_content(
     let key =
         vault.keys.unwrap(&version.master_key, &version.wrap_context()?, &version.wrapped_key)?;
     let mut reader = vault.read(content, &key, 0..version.size)?;
-    let mut digests = Digests::new();
+    let mut digests = Digests::new(version.size);
     let mut len = 0;
     while let Some(bytes) = reader.next().await? {
         len += bytes.len() as u64;

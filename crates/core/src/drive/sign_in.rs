@@ -93,8 +93,10 @@ impl Drive {
         }
         // One engine cannot even ask for a text that holds a NUL, and no one is called so.
         let name = fold(name).replace('\0', "\u{fffd}");
-        let found =
-            self.catalog().read(&name, |tx, name| Box::pin(users::password_of(tx, name))).await?;
+        let found = self
+            .catalog()
+            .look_up(&name, |tx, name| Box::pin(users::password_of(tx, name)))
+            .await?;
         let sign_ins = &self.0.sign_ins;
         let account = found.as_ref().map(|(user, _)| *user);
         let (user, stored) = found.unwrap_or_else(|| (UserId(0), sign_ins.nobody.clone()));

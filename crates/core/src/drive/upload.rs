@@ -12,6 +12,7 @@ use super::Drive;
 use super::arrange::check_type;
 use super::limits::Transfer;
 use super::once::is_answered;
+use super::underway::Underway;
 use crate::access::{Caller, identify};
 use crate::catalog::contents;
 use crate::catalog::files::File;
@@ -40,6 +41,7 @@ pub struct Upload {
     /// A part may be on its way to the store, and nobody waits for it.
     unsure: bool,
     _transfer: Transfer,
+    _underway: Underway,
 }
 
 /// Where an upload goes.
@@ -138,11 +140,20 @@ impl Drive {
             renew: self.now().plus_seconds(LEASE_SECONDS / 2),
             unsure: false,
             _transfer: transfer,
+            _underway: self.0.uploads.begin(),
         })
     }
 }
 
 impl Upload {
+    /// Says how many bytes will come, by the sender's word. The SHA-512 of a large content is then not begun, to be
+    /// left off when that is found out.
+    pub fn expect(&mut self, bytes: u64) {
+        if let Some(writer) = &mut self.writer {
+            writer.expect(bytes);
+        }
+    }
+
     /// Takes a chunk; holds back only what does not yet fill a part. An upload of which a chunk was
     /// refused, or not waited for, has ended.
     pub async fn write(&mut self, mut chunk: Bytes) -> Result<()> {

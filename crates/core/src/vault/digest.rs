@@ -5,12 +5,17 @@ use crate::error::{Error, Result};
 use aws_lc_rs::digest::{Context, SHA512};
 use bytes::Bytes;
 use md5::{Digest, Md5};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 /// Above this many bytes SHA-512 is not computed while a content arrives, but in a job after it.
 const SHA512_INLINE_MAX: u64 = 64 << 20;
 /// How much is hashed at once, in bytes: enough that the hop to another thread does not count.
 const BATCH_LEN: usize = 256 << 10;
+/// Batches that wait for the thread.
+const BATCHES_QUEUED: usize = 2;
 
 /// What is known of a whole content.
 #[derive(Clone, Debug)]
@@ -31,8 +36,9 @@ pub(crate) struct Digests {
 }
 
 impl Digests {
-    pub(crate) fn new() -> Self {
-        let sha512 = Some(Context::new(&SHA512));
+    /// Of a content that will be of `expected` bytes, as far as is known.
+    pub(crate) fn new(expected: u64) -> Self {
+        let sha512 = (expected <= SHA512_INLINE_MAX).then(|| Context::new(&SHA512));
         Digests { md5: Md5::new(), sha512, text: TextCheck::default(), len: 0 }
     }
 
@@ -97,20 +103,35 @@ impl TextCheck {
     }
 }
 
-/// [`Digests`] beside the writer: while one batch is hashed on another thread, the next is gathered.
-/// No thread waits for a slow sender.
+/// [`Digests`] beside the writer: a thread hashes what is queued, one batch behind the other, and ends when nothing
+/// is. So none waits for a slow sender, and a fast one keeps one at work without a pause between batches.
 pub(crate) struct DigestLane {
     gathered: Vec<Bytes>,
     gathered_len: usize,
-    at_work: Option<JoinHandle<Digests>>,
-    /// Between batches.
+    queue: Arc<Queue>,
+    at_work: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    state: Mutex<State>,
+    /// A batch was taken, or the thread has ended.
+    moved: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    batches: VecDeque<Vec<Bytes>>,
+    /// What was hashed so far, while no thread is at work.
     at_rest: Option<Digests>,
 }
 
 impl DigestLane {
-    pub(crate) fn new() -> Self {
-        let at_rest = Some(Digests::new());
-        DigestLane { gathered: Vec::new(), gathered_len: 0, at_work: None, at_rest }
+    /// For a content that will be of `expected` bytes, as far as is known.
+    pub(crate) fn new(expected: u64) -> Self {
+        let queue = Arc::new(Queue::default());
+        queue.state().at_rest = Some(Digests::new(expected));
+        DigestLane { gathered: Vec::new(), gathered_len: 0, queue, at_work: None }
     }
 
     pub(crate) async fn update(&mut self, chunk: Bytes) -> Result<()> {
@@ -121,30 +142,67 @@ impl DigestLane {
 
     pub(crate) async fn finish(mut self) -> Result<Digested> {
         self.hash().await?;
-        Ok(self.rest().await?.finish())
+        if let Some(at_work) = self.at_work.take() {
+            at_work.await.map_err(Error::internal)?;
+        }
+        let digests = self.queue.state().at_rest.take();
+        Ok(digests.ok_or_else(stopped)?.finish())
     }
 
-    /// Sends what is gathered to a thread, behind the batch before it.
+    /// Queues what is gathered, once there is room for it.
     async fn hash(&mut self) -> Result<()> {
-        let mut digests = self.rest().await?;
         let batch = std::mem::take(&mut self.gathered);
         self.gathered_len = 0;
-        self.at_work = Some(tokio::task::spawn_blocking(move || {
-            batch.iter().for_each(|chunk| digests.update(chunk));
-            digests
-        }));
+        while self.queue.is_full() {
+            if self.at_work.as_ref().is_none_or(JoinHandle::is_finished) {
+                return Err(stopped());
+            }
+            self.queue.moved.notified().await;
+        }
+        let mut state = self.queue.state();
+        state.batches.push_back(batch);
+        if let Some(digests) = state.at_rest.take() {
+            let queue = Arc::clone(&self.queue);
+            self.at_work = Some(tokio::task::spawn_blocking(move || queue.work(digests)));
+        }
         Ok(())
     }
+}
 
-    async fn rest(&mut self) -> Result<Digests> {
-        if let Some(at_work) = &mut self.at_work {
-            let digests = at_work.await.map_err(Error::internal)?;
-            self.at_work = None;
-            return Ok(digests);
+fn stopped() -> Error {
+    Error::internal("the digest lane has stopped")
+}
+
+impl Queue {
+    fn work(&self, mut digests: Digests) {
+        // Also when this panics: whoever waits for room then learns that there is no thread.
+        let _ended = Ended(self);
+        loop {
+            let mut state = self.state();
+            let Some(batch) = state.batches.pop_front() else {
+                state.at_rest = Some(digests);
+                return;
+            };
+            drop(state);
+            self.moved.notify_one();
+            batch.iter().for_each(|chunk| digests.update(chunk));
         }
-        self.at_rest
-            .take()
-            .ok_or_else(|| Error::internal("a digest lane was used behind a failure"))
+    }
+
+    fn is_full(&self) -> bool {
+        self.state().batches.len() >= BATCHES_QUEUED
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Ended<'a>(&'a Queue);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.moved.notify_one();
     }
 }
 
@@ -154,7 +212,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn digest_in_pieces(bytes: &[u8], piece: usize) -> Digested {
-        let mut digests = Digests::new();
+        let mut digests = Digests::new(0);
         bytes.chunks(piece.max(1)).for_each(|piece| digests.update(piece));
         digests.finish()
     }

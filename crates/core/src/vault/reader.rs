@@ -1,16 +1,17 @@
 //! One content on its way out: fetched a window at a time, opened segment by segment. No byte leaves
 //! that was not verified.
 
-use super::blobs::Blobs;
+use super::blobs::{Blobs, Local};
 use super::object::{ObjectRef, Sealed, StoredContent, damaged};
 use super::seal::{
     ContentId, DataKey, HEADER_LEN, Layout, Opener, SEALED_SEGMENT_LEN, SEGMENT_LEN, SealError,
-    open_all,
+    Span, open_all,
 };
 use crate::error::{Error, Result};
 use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::sync::Arc;
 use tokio::task::JoinHandle;
 
 /// Plaintext that is fetched and opened at once, in bytes, and another such window ahead.
@@ -25,7 +26,7 @@ const TRUSTED: u64 = 4 << 20;
 #[derive(Debug)]
 pub struct ContentReader {
     ready: VecDeque<Bytes>,
-    ahead: Option<JoinHandle<Result<VecDeque<Bytes>>>>,
+    ahead: Option<JoinHandle<Result<Opened>>>,
     windows: Option<Windows>,
 }
 
@@ -72,18 +73,22 @@ impl ContentReader {
             let Some(ahead) = &mut self.ahead else {
                 return Ok(None);
             };
-            let fetched = ahead.await;
+            let opened = ahead.await;
             self.ahead = None;
-            self.ready = fetched.map_err(Error::internal)??;
-            if self.windows.as_ref().is_some_and(Windows::is_trusted) {
-                self.look_ahead();
+            let Opened { pieces, opener } = opened.map_err(Error::internal)??;
+            self.ready = pieces;
+            if let Some(windows) = &mut self.windows {
+                windows.opener = Some(opener);
+                if windows.is_trusted() {
+                    self.look_ahead();
+                }
             }
         }
     }
 
     fn look_ahead(&mut self) {
         let window = self.windows.as_mut().and_then(Windows::next);
-        self.ahead = window.map(|window| tokio::spawn(window.fetch()));
+        self.ahead = window.map(Window::begin);
     }
 }
 
@@ -107,9 +112,11 @@ struct Source {
 struct Windows {
     source: Source,
     objects: Vec<ObjectRef>,
-    /// The object that the next window is in, and where it begins in the content.
+    /// The object that the next window is in, where it begins in the content, and what opens it, once its header
+    /// was read.
     current: usize,
     begins: u64,
+    opener: Option<Arc<Opener>>,
     range: Range<u64>,
     fetched: u64,
     first: u64,
@@ -118,7 +125,7 @@ struct Windows {
 impl Windows {
     fn new(source: Source, objects: Vec<ObjectRef>, range: Range<u64>) -> Self {
         let first = if range.end - range.start <= WINDOW { WINDOW } else { FIRST_WINDOW };
-        Windows { source, objects, current: 0, begins: 0, range, fetched: 0, first }
+        Windows { source, objects, current: 0, begins: 0, opener: None, range, fetched: 0, first }
     }
 
     fn is_trusted(&self) -> bool {
@@ -132,6 +139,7 @@ impl Windows {
         while self.range.start >= self.begins + self.objects.get(self.current)?.size {
             self.begins += self.objects[self.current].size;
             self.current += 1;
+            self.opener = None;
         }
         let object = &self.objects[self.current];
         let start = self.range.start - self.begins;
@@ -145,6 +153,7 @@ impl Windows {
             source: self.source.clone(),
             object: object.clone(),
             ordinal: u32::try_from(self.current).unwrap_or(u32::MAX),
+            opener: self.opener.clone(),
             plain: start..end,
         })
     }
@@ -156,29 +165,92 @@ struct Window {
     source: Source,
     object: ObjectRef,
     ordinal: u32,
+    opener: Option<Arc<Opener>>,
     plain: Range<u64>,
 }
 
+/// What is in a window, and what opens the next one of its object.
+#[derive(Debug)]
+struct Opened {
+    pieces: VecDeque<Bytes>,
+    opener: Arc<Opener>,
+}
+
 impl Window {
-    async fn fetch(self) -> Result<VecDeque<Bytes>> {
-        let fail = |error: &SealError| damaged(self.source.content, error);
-        let layout = Layout::of_plain(self.object.size).map_err(|error| fail(&error))?;
-        let span = layout.span(self.plain.clone()).ok_or_else(|| fail(&SealError::WrongLength))?;
-        let header_len = HEADER_LEN as u64;
-        // The first window of an object brings the header along.
-        let with_header = span.sealed.start == header_len;
-        let header = if with_header { None } else { Some(self.read(0..header_len).await?) };
-        let from = if with_header { 0 } else { span.sealed.start };
-        let mut sealed = self.read(from..span.sealed.end).await?;
-        let header = header.unwrap_or_else(|| sealed.split_to(HEADER_LEN));
-        let (source, object) = (&self.source, &self.object);
-        let opener = Opener::new(&source.key, &header, source.content, self.ordinal, object.size)
-            .map_err(|error| fail(&error))?;
+    /// Fetches and opens it beside the caller. A disk makes a thread wait, and that thread opens it, too: each
+    /// hop to another one costs as much as a segment does.
+    fn begin(self) -> JoinHandle<Result<Opened>> {
+        match self.source.blobs.clone() {
+            Blobs::Local(local) => tokio::task::spawn_blocking(move || self.read_local(&local)),
+            Blobs::Remote(_) => tokio::spawn(self.fetch()),
+        }
+    }
+
+    fn read_local(self, local: &Local) -> Result<Opened> {
+        let span = self.span()?;
+        let read = |range| self.found(local.read_now(&self.object.blob, range)?);
+        let header = self.header(&span).map(read).transpose()?;
+        let sealed = read(span.sealed.clone())?;
+        self.open(&span, header, sealed)
+    }
+
+    async fn fetch(self) -> Result<Opened> {
+        let span = self.span()?;
+        let header = match self.header(&span) {
+            Some(range) => Some(self.read(range).await?),
+            None => None,
+        };
+        let sealed = self.read(span.sealed.clone()).await?;
+        self.open(&span, header, sealed)
+    }
+
+    async fn read(&self, range: Range<u64>) -> Result<Bytes> {
+        self.found(self.source.blobs.read(&self.object.blob, range).await?)
+    }
+
+    fn found(&self, bytes: Option<Bytes>) -> Result<Bytes> {
+        bytes.ok_or_else(|| Error::Damaged {
+            why: format!("object {} is missing or cut short", self.object.blob),
+        })
+    }
+
+    fn damaged(&self, error: &SealError) -> Error {
+        damaged(self.source.content, error)
+    }
+
+    /// Where it lies. The first window of an object brings the header along.
+    fn span(&self) -> Result<Span> {
+        let layout = Layout::of_plain(self.object.size).map_err(|error| self.damaged(&error))?;
+        let span = layout.span(self.plain.clone());
+        let mut span = span.ok_or_else(|| self.damaged(&SealError::WrongLength))?;
+        if self.opener.is_none() && span.sealed.start == HEADER_LEN as u64 {
+            span.sealed.start = 0;
+        }
+        Ok(span)
+    }
+
+    /// Where the header lies, if it is wanted and does not come with the rest.
+    fn header(&self, span: &Span) -> Option<Range<u64>> {
+        (self.opener.is_none() && span.sealed.start > 0).then_some(0..HEADER_LEN as u64)
+    }
+
+    fn open(&self, span: &Span, header: Option<Bytes>, sealed: Bytes) -> Result<Opened> {
+        let fail = |error: SealError| self.damaged(&error);
+        let mut sealed = sealed.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]));
+        let opener = match &self.opener {
+            Some(opener) => Arc::clone(opener),
+            None => {
+                let header = header.unwrap_or_else(|| sealed.split_to(HEADER_LEN).freeze());
+                let Source { content, key, .. } = &self.source;
+                let (ordinal, size) = (self.ordinal, self.object.size);
+                Arc::new(Opener::new(key, &header, *content, ordinal, size).map_err(fail)?)
+            }
+        };
         let mut pieces = VecDeque::with_capacity(span.segments as usize);
         let (mut skip, mut left) = (span.skip, span.len);
         for index in span.first_segment..span.first_segment + span.segments {
             let mut segment = sealed.split_to(sealed.len().min(SEALED_SEGMENT_LEN));
-            let plain_len = opener.open(index, &mut segment).map_err(|error| fail(&error))?.len();
+            let plain_len = opener.open(index, &mut segment).map_err(fail)?.len();
             let end = plain_len.min(skip + usize::try_from(left).unwrap_or(usize::MAX));
             let piece = segment.freeze().slice(skip..end);
             left -= piece.len() as u64;
@@ -187,14 +259,6 @@ impl Window {
                 pieces.push_back(piece);
             }
         }
-        Ok(pieces)
-    }
-
-    async fn read(&self, range: Range<u64>) -> Result<BytesMut> {
-        let found = self.source.blobs.read(&self.object.blob, range).await?;
-        let bytes = found.ok_or_else(|| Error::Damaged {
-            why: format!("object {} is missing or cut short", self.object.blob),
-        })?;
-        Ok(bytes.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..])))
+        Ok(Opened { pieces, opener })
     }
 }

@@ -34,6 +34,7 @@ pub(crate) struct ContentWriter {
     object_max: u64,
     id: ContentId,
     key: DataKey,
+    expected: u64,
     size: u64,
     stage: Stage,
     done: Vec<ObjectRef>,
@@ -60,12 +61,18 @@ impl ContentWriter {
         ContentWriter {
             blobs: vault.blobs.clone(),
             object_max: vault.object_max,
-            id: ContentId::random(),
+            id: ContentId::unique(),
             key: DataKey::generate(),
+            expected: 0,
             size: 0,
             stage: Stage::Inline(Vec::new()),
             done: Vec::new(),
         }
+    }
+
+    /// Says how many bytes will come, as far as is known.
+    pub(crate) fn expect(&mut self, bytes: u64) {
+        self.expected = bytes;
     }
 
     /// Takes as much of `chunk` from its front as there is room for.
@@ -108,7 +115,7 @@ impl ContentWriter {
         let stage = std::mem::replace(&mut self.stage, Stage::Inline(Vec::new()));
         let digests = match stage {
             Stage::Inline(small) => {
-                let mut digests = DigestLane::new();
+                let mut digests = DigestLane::new(self.expected);
                 let small = Bytes::from(small);
                 object.write(&small).await?;
                 digests.update(small).await?;
@@ -135,7 +142,7 @@ impl ContentWriter {
         self.end_object().await?;
         let (sealed, digested) = match self.stage {
             Stage::Inline(small) => {
-                let mut digests = Digests::new();
+                let mut digests = Digests::new(self.size);
                 digests.update(&small);
                 let sealed = seal_all(&self.key, self.id, 0, &small).map_err(Error::internal)?;
                 (Sealed::Inline(sealed.into()), digests.finish())

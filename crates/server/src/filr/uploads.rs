@@ -7,7 +7,7 @@ use super::dates;
 use super::error::Problem;
 use super::place::{AtFile, Place};
 use super::wire::FileProperties;
-use crate::http::body::BodyError;
+use crate::http::body::{BodyError, announced};
 use crate::http::hex;
 use crate::http::media_type::media_type;
 use crate::http::multipart::{
@@ -82,6 +82,7 @@ async fn receive(
     let boundary = boundary(headers)?;
     // Before anything of the body is read.
     let mut upload = ask.drive().upload(&ask.caller, target).await?;
+    upload.expect(announced(&body));
     let body = ask.body(body);
     let received = match boundary {
         None => raw(body, &mut upload).await,

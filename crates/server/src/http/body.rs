@@ -154,6 +154,11 @@ impl Window {
     }
 }
 
+/// How many bytes a body says that it has, the least where it says nothing.
+pub(crate) fn announced(body: &impl Body) -> u64 {
+    body.size_hint().lower()
+}
+
 /// Reads a small body whole, and fails as soon as it has more than `limit` bytes. A body of one
 /// chunk is not copied.
 pub async fn read_limited<S>(mut body: S, limit: u64) -> Result<Bytes, BodyError>

@@ -21,16 +21,19 @@ impl LinesEncoder {
         let mut rest = chunk;
         while !rest.is_empty() {
             self.begin_line(out);
-            let plain = rest.iter().position(|&byte| ESCAPES[usize::from(byte)] != 0);
-            let (run, special) = rest.split_at(plain.unwrap_or(rest.len()));
+            let (run, special) = rest.split_at(plain_len(rest));
             out.extend_from_slice(run);
             let Some((&byte, tail)) = special.split_first() else {
                 break;
             };
-            push_escaped(byte, out);
-            if byte == b'\n' {
-                out.push(b'"');
-                self.in_line = false;
+            match byte {
+                // What most lines end with: in one piece.
+                b'\n' if !tail.is_empty() => out.extend_from_slice(b"\\n\",\""),
+                b'\n' => {
+                    out.extend_from_slice(b"\\n\"");
+                    self.in_line = false;
+                }
+                _ => push_escaped(byte, out),
             }
             rest = tail;
         }
@@ -64,6 +67,18 @@ impl LinesEncoder {
         out.push(b'"');
         self.in_line = true;
     }
+}
+
+/// How many bytes from the front stand for themselves. Whole blocks are looked at without a branch for each byte,
+/// which the compiler makes vectors of.
+fn plain_len(bytes: &[u8]) -> usize {
+    const BLOCK: usize = 16;
+    let is_special = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
+    let (blocks, _) = bytes.as_chunks::<BLOCK>();
+    let has_special = |block: &[u8; BLOCK]| block.iter().fold(false, |any, &b| any | is_special(b));
+    let plain = blocks.iter().position(has_special).unwrap_or(blocks.len()) * BLOCK;
+    let rest = &bytes[plain..];
+    plain + rest.iter().position(|&byte| is_special(byte)).unwrap_or(rest.len())
 }
 
 fn push_escaped(byte: u8, out: &mut Vec<u8>) {

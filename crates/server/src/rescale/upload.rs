@@ -5,7 +5,7 @@ use super::error::Problem;
 use super::files::Prefix;
 use super::wire::FileObject;
 use crate::app::App;
-use crate::http::body::{BodyError, MinimumRate};
+use crate::http::body::{BodyError, MinimumRate, announced};
 use crate::http::multipart::{Boundary, BoundaryError, Limits, Multipart, PartHead};
 use crate::site::Site;
 use axum::Json;
@@ -31,6 +31,7 @@ pub(super) async fn upload(
     // Before anything of the body is read.
     let mut upload = app.drive.upload(&caller, Target::home()).await?;
     let boundary = boundary(&headers)?;
+    upload.expect(announced(&body));
     let body = MinimumRate::new(body, app.settings.rate_floor);
     let mut form = Multipart::new(body, &boundary, Limits::default());
     let end = match receive(&mut form, &mut upload).await {

@@ -169,7 +169,10 @@ async fn new_file<'tx>(
     add_version(tx, input, VersionId { file: id, number: 1 }, created).await?;
     let child = Child { id: id.0, hex: Some(&input.hex.to_string()), files: 1, folders: 0, bytes };
     folders::child_changed(tx, folder.id, child, Action::Added, at).await?;
-    Ok(folder.child(own_file(tx, id).await?))
+    // It is shared with no one yet.
+    let file = files::find(tx, id.into()).await?;
+    let file = file.ok_or_else(|| Error::internal("a file that was made is not there"))?;
+    Ok(folder.child(file))
 }
 
 async fn next_version<'tx>(

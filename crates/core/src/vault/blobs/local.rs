@@ -60,8 +60,13 @@ impl Local {
     }
 
     pub(super) async fn read(&self, blob: &BlobKey, range: Range<u64>) -> Result<Option<Bytes>> {
-        let path = self.path(blob);
-        blocking(move || Ok(disk::read(&path, range)?.map(Bytes::from))).await
+        let (local, blob) = (self.clone(), blob.clone());
+        blocking(move || local.read_now(&blob, range)).await
+    }
+
+    /// The same, on a thread that may wait.
+    pub(crate) fn read_now(&self, blob: &BlobKey, range: Range<u64>) -> Result<Option<Bytes>> {
+        Ok(disk::read(&self.path(blob), range)?.map(Bytes::from))
     }
 
     pub(super) async fn size(&self, blob: &BlobKey) -> Result<Option<u64>> {

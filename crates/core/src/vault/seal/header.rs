@@ -16,12 +16,11 @@ const SEGMENT_LEN_LOG2: u8 = SEGMENT_LEN.ilog2() as u8;
 pub struct ContentId(pub [u8; 16]);
 
 impl ContentId {
-    /// A new random id.
+    /// A new id: a UUID of version 7. What is made at one time is then together in an index, too, and not
+    /// on a page for each.
     #[must_use]
-    pub fn random() -> Self {
-        let mut id = [0; 16];
-        fill_random(&mut id);
-        Self(id)
+    pub fn unique() -> Self {
+        Self(uuid::Uuid::now_v7().into_bytes())
     }
 }
 
