@@ -95,6 +95,20 @@ impl<'tx> Tx<'tx> {
             .ok_or_else(|| Error::internal(format!("no row from: {}", sql.text)))
     }
 
+    /// Inserts a row with an id of the engine's, by a statement that ends in `returning id`; that id. SQLite is
+    /// not asked for it: it would keep a copy of each page that such a statement changes, to take it back.
+    pub(crate) async fn insert(&mut self, sql: &Sql, params: &[Value<'_>]) -> Result<i64> {
+        if matches!(self.engine, Engine::Server(_)) {
+            return self.one(sql, params).await;
+        }
+        let no_id = || Error::internal(format!("no id from: {}", sql.text));
+        let insert = sql.sqlite.strip_suffix(" returning id").ok_or_else(no_id)?;
+        self.begin(sql)?;
+        let conn = self.embedded().ok_or_else(no_id)?;
+        conn.prepare_cached(insert)?.execute(params_from_iter(params))?;
+        Ok(conn.last_insert_rowid())
+    }
+
     /// Runs a statement without a result; how many rows it changed.
     pub(crate) async fn exec(&mut self, sql: &Sql, params: &[Value<'_>]) -> Result<usize> {
         self.begin(sql)?;

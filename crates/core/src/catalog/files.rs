@@ -308,7 +308,7 @@ pub(crate) async fn insert_at(
 ) -> Result<FileId> {
     let (name_key, label_key) = (file.name.key(), file.label.key());
     let id = tx
-        .one(
+        .insert(
             &INSERT,
             params![
                 owner.0,

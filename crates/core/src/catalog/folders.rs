@@ -156,7 +156,7 @@ pub(crate) async fn insert_node(tx: &mut Tx<'_>, folder: &NewFolder<'_>) -> Resu
     let (parent, key) = (parent.map(|parent| parent.0), label.key());
     let params =
         params![owner.0, parent, label.as_str(), &key, created.at, created.by.0, hidden_at, with];
-    let id: i64 = tx.one(&FOLDER_INSERT, params).await?;
+    let id = tx.insert(&FOLDER_INSERT, params).await?;
     tx.exec(&FOLDER_INSERT_KEPT, params![id, created.at.seconds()]).await?;
     Ok(FolderId(id))
 }

@@ -235,7 +235,7 @@ pub(crate) async fn insert(tx: &mut Tx<'_>, row: &ShareRow<'_>) -> Result<ShareI
         key,
         row.link.map(|link| link.2)
     ];
-    Ok(ShareId(tx.one(&SHARE_INSERT, params).await?))
+    Ok(ShareId(tx.insert(&SHARE_INSERT, params).await?))
 }
 
 /// Changes what a share gives, and takes from those that hang on it what it no longer gives.

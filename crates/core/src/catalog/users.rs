@@ -187,7 +187,7 @@ pub(crate) async fn exist(tx: &mut Tx<'_>) -> Result<bool> {
 /// Makes a user with a tree: a root folder, My Files.
 pub(crate) async fn insert(tx: &mut Tx<'_>, user: &UserRow, now: Time) -> Result<UserId> {
     let id: i64 = tx
-        .one(
+        .insert(
             &USER_INSERT,
             params![
                 &user.login,
@@ -295,7 +295,7 @@ pub(crate) async fn insert_token(
     now: Time,
     expires: Option<Time>,
 ) -> Result<TokenId> {
-    Ok(TokenId(tx.one(&TOKEN_INSERT, params![user.0, hash, label, now, expires]).await?))
+    Ok(TokenId(tx.insert(&TOKEN_INSERT, params![user.0, hash, label, now, expires]).await?))
 }
 
 pub(crate) async fn tokens(tx: &mut Tx<'_>, user: UserId) -> Result<Vec<Token>> {
