@@ -15,6 +15,7 @@ mod folders;
 mod inspect;
 mod limits;
 mod migrate;
+mod names;
 mod once;
 mod restore;
 mod rotate;
@@ -58,6 +59,7 @@ use sign_in::SignIns;
 use std::collections::HashMap;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use upload::active_key;
 
@@ -118,6 +120,8 @@ struct Inner {
     tokens_used: Mutex<HashMap<[u8; 32], Time>>,
     sign_ins: Arc<SignIns>,
     pending: audit::Pending,
+    /// Units that were written when names were last indexed.
+    units_seen: AtomicU64,
 }
 
 impl Drive {
@@ -197,6 +201,7 @@ impl Drive {
             tokens_used: Mutex::default(),
             sign_ins: Arc::default(),
             pending: audit::Pending::default(),
+            units_seen: AtomicU64::new(0),
         })))
     }
 
