@@ -1,5 +1,5 @@
-//! `bindery serve`, and how any command comes to a store: the lock, the first run, the sweep each
-//! minute, and the end on a signal.
+//! `bindery serve`, and how any command comes to a store: the lock, the first run, what is done each
+//! minute and each second, and the end on a signal.
 
 use crate::config::{Config, ServeArgs, ServeSettings, Tls};
 use crate::failure::Failure;
@@ -25,6 +25,7 @@ use tokio::time::MissedTickBehavior;
 const ADMIN: &str = "admin";
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 const AUDIT_EVERY: Duration = Duration::from_secs(1);
+const INDEX_EVERY: Duration = Duration::from_secs(1);
 
 /// Opens the store of a directory that has one.
 pub(crate) async fn open(config: &Config) -> Result<Drive, Failure> {
@@ -65,11 +66,13 @@ pub(crate) async fn run(config: &Config, args: ServeArgs) -> Result<ExitCode, Fa
         tracing::warn!(%error, "listening on {url}");
     }
     let sweeper = tokio::spawn(sweep_each_minute(drive.clone(), settings.sweep));
+    let indexer = tokio::spawn(index_each_second(drive.clone()));
     let (end_audit, ended) = oneshot::channel();
     let auditor = tokio::spawn(audit_each_second(drive.clone(), ended));
     let router = app::app(drive.clone(), settings.app);
     listener::serve(listener, router, tls, listener::Limits::default(), stop).await;
     sweeper.abort();
+    indexer.abort();
     // What it has in hand is nowhere else.
     drop(end_audit);
     if auditor.await.is_err() {
@@ -263,6 +266,22 @@ async fn audit_each_second(drive: Drive, mut end: oneshot::Receiver<()>) {
             tracing::info!("the audit log is kept again");
         }
         failing = kept.is_err();
+    }
+}
+
+async fn index_each_second(drive: Drive) {
+    let mut second = tokio::time::interval(INDEX_EVERY);
+    second.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut failing = false;
+    loop {
+        second.tick().await;
+        let indexed = drive.index_names().await;
+        if let Err(error) = &indexed
+            && !failing
+        {
+            tracing::error!(%error, "names are not indexed, which is tried again each second");
+        }
+        failing = indexed.is_err();
     }
 }
 

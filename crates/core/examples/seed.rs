@@ -41,6 +41,7 @@ async fn main() -> Result<()> {
             Ok(())
         })
         .await?;
+    while drive.index_names().await? {}
     println!("{files} files; the token is {}", token.secret);
     Ok(())
 }

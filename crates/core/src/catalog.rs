@@ -20,6 +20,7 @@ pub(crate) mod keys;
 mod log;
 pub(crate) mod meta;
 mod migrate;
+pub(crate) mod names;
 pub(crate) mod pages;
 mod postgres;
 mod reader;
@@ -136,6 +137,11 @@ impl Catalog {
     {
         self.disk.may_write()?;
         self.writer.run(input, unit).await
+    }
+
+    /// How many units this process has given to the writer.
+    pub(crate) fn units(&self) -> u64 {
+        self.writer.units()
     }
 
     /// Whether other processes may be using this catalog as this one does.

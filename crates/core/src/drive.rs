@@ -15,6 +15,7 @@ mod folders;
 mod inspect;
 mod limits;
 mod migrate;
+mod names;
 mod once;
 mod restore;
 mod rotate;
@@ -60,6 +61,7 @@ use sign_in::SignIns;
 use std::collections::HashMap;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use upload::active_key;
 
@@ -121,6 +123,8 @@ struct Inner {
     sign_ins: Arc<SignIns>,
     pending: audit::Pending,
     uploads: Uploads,
+    /// Units that were written when names were last indexed.
+    units_seen: AtomicU64,
 }
 
 impl Drive {
@@ -201,6 +205,7 @@ impl Drive {
             sign_ins: Arc::default(),
             pending: audit::Pending::default(),
             uploads: Uploads::default(),
+            units_seen: AtomicU64::new(0),
         })))
     }
 

@@ -1,8 +1,8 @@
 //! Whole tables, to be copied from one catalog to another: their rows in the order of their keys, put in
 //! place as they are. What the columns mean is no concern here.
 //!
-//! Some stand apart: a content's row follows its objects, and in `meta` and `batches` each catalog speaks
-//! of itself.
+//! Some stand apart: a content's row follows its objects, in `meta` and `batches` each catalog speaks of
+//! itself, and each fills its own index of names.
 
 use super::conn::Tx;
 use super::row::{OwnedValue, Value, params};
@@ -36,8 +36,8 @@ const POSTGRES_LAST_ID_SET: Sql = sql!("select setval(pg_get_serial_sequence($1,
 
 /// The tables that are not copied row by row.
 #[cfg(test)]
-pub(crate) const APART: [&str; 6] =
-    ["contents", "inline_contents", "pending", "doomed", "meta", "batches"];
+pub(crate) const APART: [&str; 7] =
+    ["contents", "inline_contents", "pending", "doomed", "meta", "batches", "names_due"];
 
 /// A row, in the order of its table's columns.
 pub(crate) type CopiedRow = Vec<OwnedValue>;

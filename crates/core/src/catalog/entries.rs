@@ -4,8 +4,9 @@
 use super::conn::Tx;
 use super::files::{File, file_columns, file_joins};
 use super::folders::down;
+use super::names::listed;
 use super::row::{FromRow, Row, params};
-use super::sql::statements;
+use super::sql::{Sql, sql, statements};
 use crate::clock::Time;
 use crate::error::Result;
 use crate::id::{FolderId, UserId};
@@ -36,6 +37,23 @@ macro_rules! found {
             and n.kind >= $4 and n.kind <= $5 ", $more)
     };
 }
+
+/// The same out of candidates `c`, each of which is followed up to `$1`: all of them, for they are few.
+// What lies above is a folder. To say so would have a server look for it among all folders.
+macro_rules! found_among {
+    ($candidates:expr) => {
+        concat!("select n.id, n.kind from ", $candidates, "nodes n \
+            where n.id = c.value and n.trashed is null and n.label_key like $2 escape '!' \
+            and n.kind >= $4 and n.kind <= $5 and exists (with recursive up (id, depth) as (\
+                select n.parent, 0 \
+                union all select a.parent, up.depth + 1 from up cross join nodes a where a.id = up.id \
+                    and up.id <> $1 and up.depth < $3 and a.trashed is null) \
+             select 1 from up where up.id = $1) order by n.kind, n.label_key, n.id")
+    };
+}
+
+pub(crate) const FOUND_AMONG: Sql =
+    sql!(found_among!(listed!(postgres "$6")), found_among!(listed!(sqlite "$6")));
 
 statements! {
     FILES_AT = files_page!("", "limit $2 offset $3");
@@ -79,6 +97,8 @@ pub(crate) struct Hunt<'a> {
     pub(crate) folder: FolderId,
     /// A pattern for `like`, on folded labels.
     pub(crate) pattern: &'a str,
+    /// The only nodes that the pattern may fit, if that is known.
+    pub(crate) candidates: Option<&'a str>,
     /// How many levels of folders below the first are looked into.
     pub(crate) depth: u64,
     pub(crate) kinds: Kinds,
@@ -95,24 +115,26 @@ impl Kinds {
     }
 }
 
-/// What a search finds: numbers, and whether each is a file.
+/// A part of what a search finds: numbers, and whether each is a file; and how much it finds in all.
 pub(crate) async fn found(
     tx: &mut Tx<'_>,
     hunt: &Hunt<'_>,
     offset: u64,
     limit: u64,
-) -> Result<Vec<(i64, bool)>> {
+) -> Result<(Vec<(i64, bool)>, u64)> {
     let (least, most) = hunt.kinds.numbers();
+    let (folder, pattern, depth) = (hunt.folder.0, hunt.pattern, hunt.depth.cast_signed());
+    if let Some(candidates) = hunt.candidates {
+        let params = params![folder, pattern, depth, least, most, candidates];
+        let all: Vec<(i64, bool)> = tx.all(&FOUND_AMONG, params).await?;
+        let total = all.len() as u64;
+        let [offset, limit] = [offset, limit].map(|n| usize::try_from(n).unwrap_or(usize::MAX));
+        return Ok((all.into_iter().skip(offset).take(limit).collect(), total));
+    }
+    let total = tx.one(&FOUND_COUNT, params![folder, pattern, depth, least, most]).await?;
     let (limit, offset) = (limit.cast_signed(), offset.cast_signed());
-    let depth = hunt.depth.cast_signed();
-    tx.all(&FOUND, params![hunt.folder.0, hunt.pattern, depth, least, most, limit, offset]).await
-}
-
-/// How much a search finds.
-pub(crate) async fn found_count(tx: &mut Tx<'_>, hunt: &Hunt<'_>) -> Result<u64> {
-    let (least, most) = hunt.kinds.numbers();
-    let params = params![hunt.folder.0, hunt.pattern, hunt.depth.cast_signed(), least, most];
-    tx.one(&FOUND_COUNT, params).await
+    let params = params![folder, pattern, depth, least, most, limit, offset];
+    Ok((tx.all(&FOUND, params).await?, total))
 }
 
 /// The files of a tree by date, the newest first.

@@ -1,6 +1,7 @@
 //! Files and their versions. What changes a file takes a proof that the caller may.
 
 use super::conn::Tx;
+use super::names;
 use super::row::{FromRow, Row, params};
 use super::sql::statements;
 use crate::access::Granted;
@@ -433,7 +434,8 @@ pub(super) async fn arrange_node(tx: &mut Tx<'_>, node: i64, place: Place<'_>) -
     let Place { owner, folder, name, label } = place;
     let (name_key, label_key) = (fold(name), label.key());
     let params = params![node, owner.0, folder.0, name, &name_key, label.as_str(), &label_key];
-    tx.exec(&ARRANGE, params).await.map(drop)
+    tx.exec(&ARRANGE, params).await?;
+    names::changed(tx, node).await
 }
 
 pub(crate) async fn set_type<'tx>(
@@ -456,6 +458,7 @@ pub(crate) async fn trash<'tx>(
 pub(crate) async fn purge(tx: &mut Tx<'_>, file: FileId) -> Result<Vec<ContentId>> {
     let contents: Vec<[u8; 16]> = tx.all(&CONTENTS_OF, params![file.0]).await?;
     super::shares::clear(tx, file.0).await?;
+    names::forget(tx, file.0).await?;
     for statement in [&VERSIONS_DELETE, &DELETE] {
         tx.exec(statement, params![file.0]).await?;
     }

@@ -19,6 +19,8 @@ pub(crate) const SWEEP: &str = "sweep";
 pub(crate) const AUDIT: &str = "audit";
 const ID: &str = "id";
 const MOVING: &str = "moving";
+/// Up to which id nodes are in the index of names, on the embedded engine.
+const NAMES: &str = "names";
 
 /// A place in the order of all versions: a file, and a version's number.
 pub(crate) type VersionMark = (FileId, u64);
@@ -120,4 +122,9 @@ pub(crate) async fn set_moving(tx: &mut Tx<'_>, from: &str) -> Result<()> {
 
 pub(crate) async fn moved(tx: &mut Tx<'_>) -> Result<()> {
     tx.exec(&VALUE_FORGET, params![MOVING]).await.map(drop)
+}
+
+/// Notes that all nodes up to this id were taken into the index of names.
+pub(super) async fn set_names(tx: &mut Tx<'_>, to: i64) -> Result<()> {
+    tx.exec(&VALUE_SET, params![NAMES, &to.to_string()]).await.map(drop)
 }

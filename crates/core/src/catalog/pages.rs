@@ -1,9 +1,11 @@
 //! Pages of files. A page is found by the key of its neighbour (value, id) on an index, or by
-//! counting from the nearer end; never by counting all. Only a search looks at every name.
+//! counting from the nearer end; never by counting all. Only a search looks at every name, and only where the
+//! index of names has too many candidates or none to give.
 
 use super::asked::{SIGNED_IN, credentials, me};
 use super::conn::Tx;
 use super::files::{File, FileAndReader, file_columns, file_joins, gather};
+use super::names::listed;
 use super::row::{FromRow, Row, Value};
 use super::sql::{Sql, sql};
 use crate::access::Caller;
@@ -15,8 +17,14 @@ use crate::id::FileId;
 /// each one's folder, which says whether a file lies in a tree that is in the trash.
 macro_rules! owned {
     ($more:expr) => {
+        owned!("", "", $more)
+    };
+    ($from:expr, $among:literal, $more:expr) => {
         concat!(
-            "nodes n cross join nodes p where p.id = n.parent and n.owner = (",
+            $from,
+            "nodes n cross join nodes p where ",
+            $among,
+            "p.id = n.parent and n.owner = (",
             me!(),
             ") and n.kind = 1 and n.trashed is null and p.trashed is null ",
             $more
@@ -43,6 +51,30 @@ macro_rules! shared {
     };
 }
 
+/// The same of the two, out of candidates `c`. Where shares are many, what they reach is more than there are
+/// candidates: so each of these is followed up to a share.
+macro_rules! among {
+    (owned, $candidates:expr, $more:expr) => {
+        owned!($candidates, "n.id = c.value and ", $more)
+    };
+    (shared, $candidates:expr, $more:expr) => {
+        concat!(
+            $candidates,
+            "nodes n cross join nodes p where n.id = c.value and p.id = n.parent and n.owner <> (",
+            me!(),
+            ") and n.kind = 1 and n.trashed is null and p.trashed is null ",
+            $more,
+            " and exists (with recursive up (id, parent, trashed) as (\
+                select n.id, n.parent, n.trashed \
+                union all select a.id, a.parent, a.trashed from up cross join nodes a \
+                    where a.id = up.parent and up.trashed is null) \
+             select 1 from up cross join shares s where s.node = up.id and s.user_id = (",
+            me!(),
+            ") and (s.expires is null or s.expires > $4))"
+        )
+    };
+}
+
 /// How many files a whole set holds: what is kept is read, the rest must be counted.
 macro_rules! total {
     (owned) => {
@@ -61,9 +93,9 @@ macro_rules! counted {
 
 /// One page: who asks, the count, and the files with their readers. The ids are found first, and only for
 /// them the rest.
-macro_rules! page {
-    ($set:ident, $count:expr, $more:expr, $column:literal, $way:literal, $limit:literal) => {
-        sql!(concat!(
+macro_rules! page_text {
+    ($count:expr, $set:expr, $column:literal, $way:literal, $limit:literal) => {
+        concat!(
             "select (",
             me!(),
             "), (",
@@ -73,7 +105,7 @@ macro_rules! page {
             ", u.email from (select 1 as one) one left join (select n.id, n.",
             $column,
             " as key from ",
-            $set!($more),
+            $set,
             " order by n.",
             $column,
             " ",
@@ -90,16 +122,48 @@ macro_rules! page {
             ", n.id ",
             $way,
             ", u.email_key"
-        ))
+        )
     };
 }
 
-/// A page of one set of files in one order: at an offset or behind a key, all or by search.
+/// The same by a walk over a set.
+macro_rules! page {
+    ($set:ident, $count:expr, $more:expr, $column:literal, $way:literal, $limit:literal) => {
+        sql!(page_text!($count, $set!($more), $column, $way, $limit))
+    };
+}
+
+/// The same out of candidates, which each engine lists in its own way; `$search` counts, `$more` is shown.
+macro_rules! page_among {
+    ($set:ident, $list:literal, $search:literal, $more:expr, $column:literal, $way:literal, $limit:literal) => {
+        sql!(
+            page_text!(
+                concat!("select count(*) from ", among!($set, listed!(postgres $list), $search)),
+                among!($set, listed!(postgres $list), $more),
+                $column,
+                $way,
+                $limit
+            ),
+            page_text!(
+                concat!("select count(*) from ", among!($set, listed!(sqlite $list), $search)),
+                among!($set, listed!(sqlite $list), $more),
+                $column,
+                $way,
+                $limit
+            )
+        )
+    };
+}
+
+/// A page of one set of files in one order: at an offset or behind a key; all, by search, or by search among
+/// candidates.
 struct Statements {
     at: Sql,
     behind: Sql,
     search_at: Sql,
     search_behind: Sql,
+    among_at: Sql,
+    among_behind: Sql,
 }
 
 macro_rules! ordered {
@@ -125,6 +189,30 @@ macro_rules! ordered {
             search_behind: page!(
                 $set,
                 counted!($set, "and n.name_key like $8 escape '!'"),
+                concat!(
+                    "and n.name_key like $8 escape '!' and (n.",
+                    $column,
+                    ", n.id) ",
+                    $behind,
+                    " ($6, $7)"
+                ),
+                $column,
+                $way,
+                "limit $5"
+            ),
+            among_at: page_among!(
+                $set,
+                "$8",
+                "and n.name_key like $7 escape '!'",
+                "and n.name_key like $7 escape '!'",
+                $column,
+                $way,
+                "limit $5 offset $6"
+            ),
+            among_behind: page_among!(
+                $set,
+                "$9",
+                "and n.name_key like $8 escape '!'",
                 concat!(
                     "and n.name_key like $8 escape '!' and (n.",
                     $column,
@@ -219,6 +307,8 @@ pub(crate) struct Run<'a> {
     pub(crate) descending: bool,
     /// A pattern for `like`, made by [`pattern`].
     pub(crate) pattern: Option<&'a str>,
+    /// The only files that the pattern may fit, if that is known.
+    pub(crate) candidates: Option<&'a str>,
 }
 
 /// No folded name is so long; the engine refuses patterns of more than 50 000 bytes.
@@ -246,11 +336,13 @@ pub(crate) async fn page(
 ) -> Result<Option<(u64, Vec<File>)>> {
     let orders = if run.set == FileSet::Owned { &OWNED } else { &SHARED };
     let statements = &orders[run.by as usize][usize::from(run.descending)];
-    let statement = match (start, run.pattern) {
-        (Start::At(_), None) => &statements.at,
-        (Start::At(_), Some(_)) => &statements.search_at,
-        (Start::Behind(_), None) => &statements.behind,
-        (Start::Behind(_), Some(_)) => &statements.search_behind,
+    let statement = match (start, run.pattern, run.candidates) {
+        (Start::At(_), None, _) => &statements.at,
+        (Start::At(_), Some(_), None) => &statements.search_at,
+        (Start::At(_), Some(_), Some(_)) => &statements.among_at,
+        (Start::Behind(_), None, _) => &statements.behind,
+        (Start::Behind(_), Some(_), None) => &statements.search_behind,
+        (Start::Behind(_), Some(_), Some(_)) => &statements.among_behind,
     };
     let mut params = credentials(run.caller, run.now)[..SIGNED_IN].to_vec();
     params.push(Value::Int(limit.cast_signed()));
@@ -261,6 +353,7 @@ pub(crate) async fn page(
         Start::Behind(key) => params.extend([key.value.value(), Value::Int(key.id.0)]),
     }
     params.extend(run.pattern.map(Value::Text));
+    params.extend(run.candidates.map(Value::Text));
     let rows: Vec<Shown> = tx.all(statement, &params).await?;
     let Some(Shown { user: Some(_), count, .. }) = rows.first() else {
         return Ok(None);
@@ -309,12 +402,15 @@ pub(crate) fn all() -> impl Iterator<Item = (String, Sql)> {
     let sets = [("OWNED", OWNED), ("SHARED", SHARED)];
     sets.into_iter().flat_map(|(set, orders)| {
         orders.into_iter().flatten().enumerate().flat_map(move |(order, statements)| {
-            let Statements { at, behind, search_at, search_behind } = statements;
+            let Statements { at, behind, search_at, search_behind, among_at, among_behind } =
+                statements;
             let named = [
                 ("at", at),
                 ("behind", behind),
                 ("search_at", search_at),
                 ("search_behind", search_behind),
+                ("among_at", among_at),
+                ("among_behind", among_behind),
             ];
             named.map(|(name, sql)| (format!("{set} {order} {name}"), sql))
         })

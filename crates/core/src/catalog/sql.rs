@@ -1,4 +1,4 @@
-//! The type of a statement. Each is written once, with PostgreSQL's `$N`; SQLite gets `?N`, since it
+//! The type of a statement. Each but a search's is written once, with PostgreSQL's `$N`; SQLite gets `?N`, since it
 //! would take `$N` for a *name* and bind by first appearance.
 
 /// A statement for both engines.
@@ -6,7 +6,7 @@
 pub(crate) struct Sql {
     /// As written: PostgreSQL's text.
     pub(crate) text: &'static str,
-    /// The same with `?N` for `$N`.
+    /// The same with `?N` for `$N`, and of a search what the engine needs in its own words.
     pub(crate) sqlite: &'static str,
 }
 
@@ -42,11 +42,15 @@ pub(crate) const fn numbered<const N: usize>(text: &str) -> [u8; N] {
     out
 }
 
-/// Makes one statement.
+/// Makes one statement; of two texts, where the engines have no words in common, the second is SQLite's.
 macro_rules! sql {
-    ($text:expr) => {{
-        const TEXT: &str = $text;
-        const BYTES: [u8; TEXT.len()] = $crate::catalog::sql::numbered(TEXT);
+    ($text:expr) => {
+        $crate::catalog::sql::sql!($text, $text)
+    };
+    ($postgres:expr, $sqlite:expr) => {{
+        const TEXT: &str = $postgres;
+        const NAMED: &str = $sqlite;
+        const BYTES: [u8; NAMED.len()] = $crate::catalog::sql::numbered(NAMED);
         const SQLITE: &str = match std::str::from_utf8(&BYTES) {
             Ok(text) => text,
             Err(_) => panic!("only ASCII was changed"),

@@ -6,6 +6,7 @@
 use super::conn::Tx;
 use super::files;
 use super::folders::{down, whole};
+use super::names;
 use super::row::params;
 use super::sql::statements;
 use crate::clock::Time;
@@ -90,7 +91,8 @@ pub(crate) async fn put_back(
     folder: FolderId,
     label: &Label,
 ) -> Result<()> {
-    tx.exec(&PUT_BACK, params![node, folder.0, label.as_str(), &label.key()]).await.map(drop)
+    tx.exec(&PUT_BACK, params![node, folder.0, label.as_str(), &label.key()]).await?;
+    names::changed(tx, node).await
 }
 
 /// Cuts a folder off for good: from now on it can only be taken apart.
@@ -136,6 +138,7 @@ pub(crate) async fn take_apart(
     let empty: Vec<i64> = tx.all(&FOLDERS_EMPTY, params![top.0, limit]).await?;
     for folder in &empty {
         super::shares::clear(tx, *folder).await?;
+        names::forget(tx, *folder).await?;
         for statement in [&UNMARKED_DONE, &LABELS_DELETE, &FOLDER_DELETE_KEPT, &FOLDER_DELETE] {
             tx.exec(statement, params![*folder]).await?;
         }

@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use rusqlite::ErrorCode::DiskFull;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use tokio::sync::{mpsc, oneshot};
 
 const BATCH_UNITS: usize = 64;
@@ -23,6 +23,8 @@ const CHECKPOINT_PAGES: u32 = 4000;
 #[derive(Debug)]
 pub(super) struct Writer {
     queue: Option<mpsc::Sender<Box<dyn Job>>>,
+    /// How many units it was given.
+    units: AtomicU64,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
@@ -51,14 +53,14 @@ impl Writer {
             }
         };
         let thread = std::thread::Builder::new().name("catalog-writer".into()).spawn(serve)?;
-        Ok(Writer { queue: Some(queue), thread: Some(thread) })
+        Ok(Writer { queue: Some(queue), units: AtomicU64::new(0), thread: Some(thread) })
     }
 
     /// A writer whose units are committed on a server, by a task.
     pub(super) fn on_server(pool: Pool) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUED_UNITS);
         tokio::spawn(super::postgres::serve(pool, jobs));
-        Writer { queue: Some(queue), thread: None }
+        Writer { queue: Some(queue), units: AtomicU64::new(0), thread: None }
     }
 
     pub(super) async fn run<I, T, F>(&self, input: I, unit: F) -> Result<T>
@@ -67,11 +69,16 @@ impl Writer {
         T: Send + 'static,
         F: for<'a, 'tx> Fn(&'a mut Tx<'tx>, &'a I) -> Unit<'a, T> + Send + 'static,
     {
+        self.units.fetch_add(1, Ordering::Relaxed);
         let (answer, answered) = oneshot::channel();
         let job = UnitJob { input, unit, result: None, answer };
         let queue = self.queue.as_ref().ok_or_else(stopped)?;
         queue.send(Box::new(job)).await.map_err(|_| stopped())?;
         answered.await.map_err(|_| stopped())?
+    }
+
+    pub(super) fn units(&self) -> u64 {
+        self.units.load(Ordering::Relaxed)
     }
 }
 

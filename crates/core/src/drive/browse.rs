@@ -4,6 +4,7 @@ use super::Drive;
 use crate::access::{Caller, grant_with_readers, identify};
 use crate::catalog::conn::Tx;
 use crate::catalog::files::File;
+use crate::catalog::names::{self, Compared};
 use crate::catalog::pages::{self, FileSet, Key, OrderBy, Run, Start, check_key};
 use crate::clock::Time;
 use crate::error::{Error, Result};
@@ -110,6 +111,12 @@ impl Drive {
 async fn page(tx: &mut Tx<'_>, input: &(Caller, Time, List)) -> Result<ListPage> {
     let (caller, now, list) = input;
     let pattern = list.search.as_deref().map(|text| pages::pattern(&fold(text)));
+    let mut candidates = None;
+    if let Some(pattern) = &pattern {
+        // Nobody is looked for on behalf of a stranger.
+        identify(tx, caller, *now).await?;
+        candidates = names::candidates(tx, pattern, Compared::Names).await?;
+    }
     let run = Run {
         caller,
         now: *now,
@@ -117,6 +124,7 @@ async fn page(tx: &mut Tx<'_>, input: &(Caller, Time, List)) -> Result<ListPage>
         by: list.by,
         descending: list.descending,
         pattern: pattern.as_deref(),
+        candidates: candidates.as_deref(),
     };
     match list.way() {
         Way::Beside(beside) => page_beside(tx, &run, list, beside).await,

@@ -9,6 +9,7 @@ use crate::catalog::conn::Tx;
 use crate::catalog::entries::{self, From, Hunt, key};
 use crate::catalog::files::{self, File};
 use crate::catalog::folders::{self, Action, DEPTH_MAX, TreeSums};
+use crate::catalog::names::{self, Compared};
 use crate::catalog::{pages, shares};
 use crate::clock::Time;
 use crate::error::{Error, Result, Thing};
@@ -151,15 +152,16 @@ impl Drive {
                 Box::pin(async move {
                     let folder = grant_folder(tx, caller, *now, search.folder, Right::Read).await?;
                     let pattern = wildcards(&fold(&search.keyword))?;
+                    let candidates = names::candidates(tx, &pattern, Compared::Labels).await?;
                     let hunt = Hunt {
                         folder: folder.id,
                         pattern: &pattern,
+                        candidates: candidates.as_deref(),
                         depth: if search.recursive { DEPTH_MAX } else { 0 },
                         kinds: search.kinds,
                     };
-                    let total = entries::found_count(tx, &hunt).await?;
                     let limit = window.count.unwrap_or(PART_MAX).min(PART_MAX);
-                    let ids = entries::found(tx, &hunt, window.first, limit).await?;
+                    let (ids, total) = entries::found(tx, &hunt, window.first, limit).await?;
                     let listing = found(tx, caller, *now, ids, (window.first, total)).await?;
                     Ok((folder.into_seen(), listing))
                 })

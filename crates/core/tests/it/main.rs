@@ -22,6 +22,7 @@ mod ranges;
 mod rights;
 mod rotate;
 mod s3;
+mod search;
 mod sweep;
 mod verify;
 mod world;

@@ -1,12 +1,13 @@
 //! A store that is copied to another place is the same store there, whatever interrupts the copy.
 
 use crate::backend::Backend;
+use crate::pages::first_page;
 use crate::rights::terms;
 use crate::world::{NOW, World, bytes, end, person, read};
 use bindery_core::{
-    Base, Caller, Clock, DeleteFile, Drive, FileId, FileRef, FolderId, FolderRef, Location,
-    Migration, Name, NewRecipient, NodeRef, OnTaken, Result, Role, Sharing, SweepSettings, Target,
-    UploadEnd,
+    Base, Caller, Clock, DeleteFile, Drive, FileId, FileRef, FolderId, FolderRef, List, ListPage,
+    Location, Migration, Name, NewRecipient, NodeRef, OnTaken, Result, Role, Sharing,
+    SweepSettings, Target, UploadEnd,
 };
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -98,6 +99,8 @@ pub(crate) async fn fill(world: &World) -> (Vec<(FileId, Vec<u8>)>, Caller) {
     let to = NewRecipient::User(drive.identify(&reader).await.unwrap().id);
     let terms = terms(Role::Viewer, Sharing::default());
     drive.share(caller, NodeRef::File(known[2].0.into()), to, terms).await.unwrap();
+    // The index of names is in part filled, and in part behind.
+    while drive.index_names().await.unwrap() {}
     let trashed = world.put("trashed", &bytes(20_000)).await;
     drive.trash(caller, trashed.id).await.unwrap();
     // The youngest id of all is given to nothing any more, and must not be given again.
@@ -127,6 +130,17 @@ pub(crate) async fn is_the_same(
     assert_eq!(inspection.checked.versions as usize, known.len() + 2);
     let trash = drive.trash_list(None).await.unwrap();
     assert_eq!(trash.len(), 1);
+    for text in ["copy", "trashed", "TXT"] {
+        let search = List { search: Some(text.into()), ..first_page(100) };
+        let before = world.drive.list(caller, search.clone()).await.unwrap();
+        assert_eq!(before.count == 0, text == "trashed");
+        let ids = |page: ListPage| page.files.iter().map(|file| file.id).collect::<Vec<_>>();
+        let found = drive.list(caller, search.clone()).await.unwrap();
+        assert_eq!(ids(found), ids(before.clone()), "{text}");
+        while drive.index_names().await.unwrap() {}
+        let found = drive.list(caller, search).await.unwrap();
+        assert_eq!(ids(found), ids(before), "{text}");
+    }
     // Nothing is swept, and new ids go on behind the old ones.
     let swept = drive.sweep(SweepSettings::default()).await.unwrap();
     assert_eq!((swept.purged, swept.objects), (0, 0));

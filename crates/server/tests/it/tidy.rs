@@ -84,7 +84,7 @@ fn the_sealed_format_is_pure() {
 
 /// What is written without `once` or `administer`, which record what was done: preparations that nobody sees,
 /// what the program keeps for itself, and pieces of work that was told with its first or its last unit.
-const UNTOLD_WRITES: [(&str, usize); 14] = [
+const UNTOLD_WRITES: [(&str, usize); 15] = [
     ("crates/core/src/drive.rs", 2),
     ("crates/core/src/drive/account.rs", 1),
     ("crates/core/src/drive/audit.rs", 2),
@@ -93,6 +93,7 @@ const UNTOLD_WRITES: [(&str, usize); 14] = [
     ("crates/core/src/drive/folders.rs", 4),
     ("crates/core/src/drive/inspect.rs", 1),
     ("crates/core/src/drive/migrate.rs", 6),
+    ("crates/core/src/drive/names.rs", 1),
     ("crates/core/src/drive/once.rs", 1),
     ("crates/core/src/drive/restore.rs", 1),
     ("crates/core/src/drive/rotate.rs", 1),

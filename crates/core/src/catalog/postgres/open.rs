@@ -68,7 +68,7 @@ pub(in crate::catalog) async fn open(database: &Database, clock: &Clock) -> Resu
         return Err(newer(version));
     }
     for migration in after(version, Engine::Postgres) {
-        transaction.batch_execute(&migration).await?;
+        transaction.batch_execute(&migration).await.map_err(not_migrated)?;
     }
     let set = "insert into meta (key, value) values ($1, $2) on conflict (key) do update \
         set value = excluded.value";
@@ -79,4 +79,16 @@ pub(in crate::catalog) async fn open(database: &Database, clock: &Clock) -> Resu
     transaction.commit().await?;
     drop(client);
     Ok(pool)
+}
+
+/// An extension may have to be made by an administrator, and where the schema's tables find it.
+fn not_migrated(error: tokio_postgres::Error) -> Error {
+    match error.as_db_error() {
+        Some(told) if told.message().contains("trgm") => Error::Refused(format!(
+            "searches need PostgreSQL's extension pg_trgm, which comes with it: have an \
+             administrator run `create extension pg_trgm` in this database ({})",
+            told.message()
+        )),
+        _ => error.into(),
+    }
 }
