@@ -124,6 +124,8 @@ struct State {
     batches: VecDeque<Vec<Bytes>>,
     /// What was hashed so far, while no thread is at work.
     at_rest: Option<Digests>,
+    /// The thread panicked.
+    stopped: bool,
 }
 
 impl DigestLane {
@@ -154,7 +156,7 @@ impl DigestLane {
         let batch = std::mem::take(&mut self.gathered);
         self.gathered_len = 0;
         while self.queue.is_full() {
-            if self.at_work.as_ref().is_none_or(JoinHandle::is_finished) {
+            if self.queue.state().stopped {
                 return Err(stopped());
             }
             self.queue.moved.notified().await;
@@ -175,7 +177,7 @@ fn stopped() -> Error {
 
 impl Queue {
     fn work(&self, mut digests: Digests) {
-        // Also when this panics: whoever waits for room then learns that there is no thread.
+        // Also when this panics: whoever waits for room then learns that there will be none.
         let _ended = Ended(self);
         loop {
             let mut state = self.state();
@@ -202,6 +204,9 @@ struct Ended<'a>(&'a Queue);
 
 impl Drop for Ended<'_> {
     fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.stopped = state.at_rest.is_none();
+        drop(state);
         self.0.moved.notify_one();
     }
 }
