@@ -32,7 +32,7 @@ use tower::ServiceExt as _;
 /// The longest request line and headers together, in bytes; beyond it the answer is 431.
 const HEAD_MAX: usize = 64 << 10;
 /// What is read from and gathered for a connection at once, in bytes.
-const BUFFER_MAX: usize = 128 << 10;
+const BUFFER_MAX: usize = HEAD_MAX;
 /// After a failure to accept that is ours, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
