@@ -86,7 +86,7 @@ macro_rules! total {
 }
 
 macro_rules! counted {
-    ($set:ident, $search:literal) => {
+    ($set:ident, $search:expr) => {
         concat!("select count(*) from ", $set!($search))
     };
 }
@@ -135,7 +135,7 @@ macro_rules! page {
 
 /// The same out of candidates, which each engine lists in its own way; `$search` counts, `$more` is shown.
 macro_rules! page_among {
-    ($set:ident, $list:literal, $search:literal, $more:expr, $column:literal, $way:literal, $limit:literal) => {
+    ($set:ident, $list:literal, $search:expr, $more:expr, $column:literal, $way:literal, $limit:literal) => {
         sql!(
             page_text!(
                 concat!("select count(*) from ", among!($set, listed!(postgres $list), $search)),
@@ -166,36 +166,37 @@ struct Statements {
     among_behind: Sql,
 }
 
+/// That the name fits a pattern.
+macro_rules! fits {
+    ($pattern:literal) => {
+        concat!("and n.name_key like ", $pattern, " escape '!'")
+    };
+}
+
+/// That it comes behind a key.
+macro_rules! behind {
+    ($column:literal, $behind:literal) => {
+        concat!("and (n.", $column, ", n.id) ", $behind, " ($6, $7)")
+    };
+}
+
 macro_rules! ordered {
     ($set:ident, $column:literal, $way:literal, $behind:literal) => {
         Statements {
             at: page!($set, total!($set), "", $column, $way, "limit $5 offset $6"),
-            behind: page!(
-                $set,
-                total!($set),
-                concat!("and (n.", $column, ", n.id) ", $behind, " ($6, $7)"),
-                $column,
-                $way,
-                "limit $5"
-            ),
+            behind: page!($set, total!($set), behind!($column, $behind), $column, $way, "limit $5"),
             search_at: page!(
                 $set,
-                counted!($set, "and n.name_key like $7 escape '!'"),
-                "and n.name_key like $7 escape '!'",
+                counted!($set, fits!("$7")),
+                fits!("$7"),
                 $column,
                 $way,
                 "limit $5 offset $6"
             ),
             search_behind: page!(
                 $set,
-                counted!($set, "and n.name_key like $8 escape '!'"),
-                concat!(
-                    "and n.name_key like $8 escape '!' and (n.",
-                    $column,
-                    ", n.id) ",
-                    $behind,
-                    " ($6, $7)"
-                ),
+                counted!($set, fits!("$8")),
+                concat!(fits!("$8"), " ", behind!($column, $behind)),
                 $column,
                 $way,
                 "limit $5"
@@ -203,8 +204,8 @@ macro_rules! ordered {
             among_at: page_among!(
                 $set,
                 "$8",
-                "and n.name_key like $7 escape '!'",
-                "and n.name_key like $7 escape '!'",
+                fits!("$7"),
+                fits!("$7"),
                 $column,
                 $way,
                 "limit $5 offset $6"
@@ -212,14 +213,8 @@ macro_rules! ordered {
             among_behind: page_among!(
                 $set,
                 "$9",
-                "and n.name_key like $8 escape '!'",
-                concat!(
-                    "and n.name_key like $8 escape '!' and (n.",
-                    $column,
-                    ", n.id) ",
-                    $behind,
-                    " ($6, $7)"
-                ),
+                fits!("$8"),
+                concat!(fits!("$8"), " ", behind!($column, $behind)),
                 $column,
                 $way,
                 "limit $5"

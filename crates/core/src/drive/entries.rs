@@ -341,10 +341,15 @@ pub(super) async fn entry(
 
 /// A file that is known to be there, with whom it is shared.
 pub(super) async fn own_file(tx: &mut Tx<'_>, id: FileId) -> Result<File> {
-    let found = files::find(tx, id.into()).await?;
-    let mut file = found.ok_or_else(|| Error::internal("a file that was found is not there"))?;
+    let mut file = unshared_file(tx, id).await?;
     files::load_shares(tx, &mut file).await?;
     Ok(file)
+}
+
+/// A file that is known to be there, and to be shared with no one.
+pub(super) async fn unshared_file(tx: &mut Tx<'_>, id: FileId) -> Result<File> {
+    let found = files::find(tx, id.into()).await?;
+    found.ok_or_else(|| Error::internal("a file that was found is not there"))
 }
 
 /// A folder that is known to be there.

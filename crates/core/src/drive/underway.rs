@@ -41,3 +41,25 @@ impl Drop for Underway {
         self.0.0.count.send_modify(|count| *count -= 1);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt as _;
+
+    #[tokio::test]
+    async fn work_that_gives_way_waits_for_the_last_upload() {
+        let uploads = Uploads::default();
+        assert!(uploads.none().now_or_never().is_some());
+        let (first, second) = (uploads.begin(), uploads.begin());
+        let mut waiting = std::pin::pin!(uploads.none());
+        drop(first);
+        assert!(waiting.as_mut().now_or_never().is_none());
+        drop(second);
+        waiting.await;
+        let turn = uploads.turn().await;
+        assert!(uploads.turn().now_or_never().is_none());
+        drop(turn);
+        assert!(uploads.turn().now_or_never().is_some());
+    }
+}

@@ -238,6 +238,21 @@ mod tests {
         }
     }
 
+    /// Also of one for which no SHA-512 is begun.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_lane_digests_all_of_many_batches_in_order() {
+        let bytes: Vec<u8> = (0..5 * BATCH_LEN + 7).map(|n| (n % 251) as u8).collect();
+        for expected in [0, SHA512_INLINE_MAX + 1] {
+            let mut lane = DigestLane::new(expected);
+            for piece in bytes.chunks(100_003) {
+                lane.update(Bytes::copy_from_slice(piece)).await.unwrap();
+            }
+            let (found, whole) = (lane.finish().await.unwrap(), digest_in_pieces(&bytes, 1 << 20));
+            assert_eq!((found.md5, found.plain), (whole.md5, whole.plain));
+            assert_eq!(found.sha512, whole.sha512.filter(|_| expected == 0));
+        }
+    }
+
     proptest! {
         #[test]
         fn pieces_do_not_matter(bytes in prop::collection::vec(any::<u8>(), 0..300), piece in 1_usize..40) {

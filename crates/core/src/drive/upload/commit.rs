@@ -11,7 +11,7 @@ use crate::catalog::{contents, users};
 use crate::clock::Time;
 use crate::drive::Drive;
 use crate::drive::arrange::refuse_taken;
-use crate::drive::entries::own_file;
+use crate::drive::entries::{own_file, unshared_file};
 use crate::drive::once::{Outcome, Request};
 use crate::error::{Error, Result};
 use crate::id::{FileId, UserId};
@@ -169,10 +169,7 @@ async fn new_file<'tx>(
     add_version(tx, input, VersionId { file: id, number: 1 }, created).await?;
     let child = Child { id: id.0, hex: Some(&input.hex.to_string()), files: 1, folders: 0, bytes };
     folders::child_changed(tx, folder.id, child, Action::Added, at).await?;
-    // It is shared with no one yet.
-    let file = files::find(tx, id.into()).await?;
-    let file = file.ok_or_else(|| Error::internal("a file that was made is not there"))?;
-    Ok(folder.child(file))
+    Ok(folder.child(unshared_file(tx, id).await?))
 }
 
 async fn next_version<'tx>(
