@@ -3,8 +3,8 @@
 
 use crate::error::{Error, Result};
 use aws_lc_rs::digest::{Context, SHA512};
+use bindery_md5::Md5;
 use bytes::Bytes;
-use md5::{Digest, Md5};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
@@ -39,7 +39,7 @@ impl Digests {
     /// Of a content that will be of `expected` bytes, as far as is known.
     pub(crate) fn new(expected: u64) -> Self {
         let sha512 = (expected <= SHA512_INLINE_MAX).then(|| Context::new(&SHA512));
-        Digests { md5: Md5::new(), sha512, text: TextCheck::default(), len: 0 }
+        Digests { md5: Md5::default(), sha512, text: TextCheck::default(), len: 0 }
     }
 
     pub(crate) fn update(&mut self, bytes: &[u8]) {
@@ -58,7 +58,7 @@ impl Digests {
         let sha512 = self
             .sha512
             .map(|context| context.finish().as_ref().try_into().expect("SHA-512 has 64 bytes"));
-        Digested { md5: self.md5.finalize().into(), sha512, plain: self.text.finish() }
+        Digested { md5: self.md5.finish(), sha512, plain: self.text.finish() }
     }
 }
 
