@@ -5,16 +5,17 @@
 //! In tests the steps are watched, and fail where a test wants it: `survivors` derives from them what a
 //! power cut may leave.
 
+mod read;
 #[cfg(test)]
 pub(crate) mod survivors;
 
 use crate::error::{Error, Result};
 use nix::sys::statvfs::statvfs;
+pub(crate) use read::{is_memory, read, read_cached};
 use std::fmt::Display;
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::ErrorKind::{AlreadyExists, NotFound, UnexpectedEof};
-use std::io::{self, Read as _, Seek as _, SeekFrom};
-use std::ops::Range;
+use std::io;
+use std::io::ErrorKind::{AlreadyExists, NotFound};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -159,23 +160,6 @@ pub(crate) fn ended() -> Error {
     let why =
         "a write to the disk failed with an unknown outcome: see the log, check the disk, restart";
     Error::Unavailable(why.into())
-}
-
-/// Reads a range of a file, whole or not at all. `None`: there is no such file, or it is shorter.
-pub(crate) fn read(path: &Path, range: Range<u64>) -> Result<Option<Vec<u8>>> {
-    let mut file = match File::open(path) {
-        Err(error) if error.kind() == NotFound => return Ok(None),
-        opened => opened?,
-    };
-    let len = range.end.saturating_sub(range.start);
-    let mut bytes = Vec::with_capacity(usize::try_from(len).map_err(Error::internal)?);
-    file.seek(SeekFrom::Start(range.start))?;
-    match file.take(len).read_to_end(&mut bytes) {
-        Ok(read) if read as u64 == len => Ok(Some(bytes)),
-        Ok(_) => Ok(None),
-        Err(error) if error.kind() == UnexpectedEof => Ok(None),
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// The size of a file in bytes, `None` if there is none.

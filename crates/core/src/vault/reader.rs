@@ -1,7 +1,7 @@
 //! One content on its way out: fetched a window at a time, opened segment by segment. No byte leaves
 //! that was not verified.
 
-use super::blobs::{Blobs, Local};
+use super::blobs::Blobs;
 use super::object::{ObjectRef, Sealed, StoredContent, damaged};
 use super::seal::{
     ContentId, DataKey, HEADER_LEN, Layout, Opener, SEALED_SEGMENT_LEN, SEGMENT_LEN, SealError,
@@ -14,13 +14,15 @@ use std::ops::Range;
 use std::sync::Arc;
 use tokio::task::JoinHandle;
 
-/// Plaintext that is fetched and opened at once, in bytes, and another such window ahead.
+/// Plaintext that is fetched and opened at once, in bytes; of a service, another such window ahead.
 const WINDOW: u64 = 4 * SEGMENT_LEN as u64;
 /// The same at the beginning of what does not fit in one window, and nothing ahead: a peer that takes next to
 /// nothing holds no more than that. What does fit is opened whole before a byte of it is sent.
 const FIRST_WINDOW: u64 = SEGMENT_LEN as u64;
 /// Whoever has taken so many bytes goes on taking: a system holds up to 4 MiB for one that does not.
 const TRUSTED: u64 = 4 << 20;
+/// What a disk is asked to have at hand behind a window that had to be waited for, in bytes.
+const READ_AHEAD: u64 = 2 << 20;
 
 /// A range of a content, in order.
 #[derive(Debug)]
@@ -55,7 +57,6 @@ impl ContentReader {
             Sealed::Objects(list) => {
                 let source = Source { blobs: blobs.clone(), content: content.id, key: key.clone() };
                 reader.windows = Some(Windows::new(source, list.0.clone(), range));
-                reader.look_ahead();
             }
         }
         Ok(reader)
@@ -67,28 +68,34 @@ impl ContentReader {
             if let Some(piece) = self.ready.pop_front() {
                 return Ok(Some(piece));
             }
-            if self.ahead.is_none() {
-                self.look_ahead();
-            }
-            let Some(ahead) = &mut self.ahead else {
-                return Ok(None);
+            let opened = match &mut self.ahead {
+                Some(ahead) => {
+                    let opened = ahead.await;
+                    self.ahead = None;
+                    opened.map_err(Error::internal)??
+                }
+                None => {
+                    let Some(window) = self.windows.as_mut().and_then(Windows::next) else {
+                        return Ok(None);
+                    };
+                    if let Some(opened) = window.open_cached()? {
+                        // A whole content may be at hand, and others wait for this thread.
+                        tokio::task::yield_now().await;
+                        opened
+                    } else {
+                        self.ahead = Some(window.begin());
+                        continue;
+                    }
+                }
             };
-            let opened = ahead.await;
-            self.ahead = None;
-            let Opened { pieces, opener } = opened.map_err(Error::internal)??;
-            self.ready = pieces;
+            self.ready = opened.pieces;
             if let Some(windows) = &mut self.windows {
-                windows.opener = Some(opener);
-                if windows.is_trusted() {
-                    self.look_ahead();
+                windows.opener = Some(opened.opener);
+                if windows.wants_ahead() {
+                    self.ahead = windows.next().map(Window::begin);
                 }
             }
         }
-    }
-
-    fn look_ahead(&mut self) {
-        let window = self.windows.as_mut().and_then(Windows::next);
-        self.ahead = window.map(Window::begin);
     }
 }
 
@@ -132,6 +139,11 @@ impl Windows {
         self.fetched >= TRUSTED
     }
 
+    /// Whether a window is fetched while the one before it is sent. For this machine's disk the system does that.
+    fn wants_ahead(&self) -> bool {
+        self.is_trusted() && matches!(self.source.blobs, Blobs::Remote(_))
+    }
+
     fn next(&mut self) -> Option<Window> {
         if self.range.is_empty() {
             return None;
@@ -155,6 +167,7 @@ impl Windows {
             ordinal: u32::try_from(self.current).unwrap_or(u32::MAX),
             opener: self.opener.clone(),
             plain: start..end,
+            next: (self.range.end - self.range.start).min(READ_AHEAD),
         })
     }
 }
@@ -167,6 +180,8 @@ struct Window {
     ordinal: u32,
     opener: Option<Arc<Opener>>,
     plain: Range<u64>,
+    /// How much will be wanted behind it.
+    next: u64,
 }
 
 /// What is in a window, and what opens the next one of its object.
@@ -177,21 +192,37 @@ struct Opened {
 }
 
 impl Window {
-    /// Fetches and opens it beside the caller. A disk makes a thread wait, and that thread opens it, too: each
-    /// hop to another one costs as much as a segment does.
+    /// Opens it here and now, if nothing has to be waited for: a hop to another thread costs more than that.
+    fn open_cached(&self) -> Result<Option<Opened>> {
+        let Blobs::Local(local) = &self.source.blobs else { return Ok(None) };
+        self.open_read(|range| local.read_cached(&self.object.blob, range))
+    }
+
+    /// Fetches and opens it beside the caller. A disk makes a thread wait, and that thread opens it, too.
     fn begin(self) -> JoinHandle<Result<Opened>> {
         match self.source.blobs.clone() {
-            Blobs::Local(local) => tokio::task::spawn_blocking(move || self.read_local(&local)),
+            Blobs::Local(local) => tokio::task::spawn_blocking(move || {
+                let read = |range| local.read_waiting(&self.object.blob, range, self.next);
+                self.open_read(read)?.ok_or_else(|| self.missing())
+            }),
             Blobs::Remote(_) => tokio::spawn(self.fetch()),
         }
     }
 
-    fn read_local(self, local: &Local) -> Result<Opened> {
+    fn open_read(
+        &self,
+        read: impl Fn(Range<u64>) -> Result<Option<Bytes>>,
+    ) -> Result<Option<Opened>> {
         let span = self.span()?;
-        let read = |range| self.found(local.read_now(&self.object.blob, range)?);
-        let header = self.header(&span).map(read).transpose()?;
-        let sealed = read(span.sealed.clone())?;
-        self.open(&span, header, sealed)
+        let header = match self.header(&span) {
+            None => None,
+            Some(range) => match read(range)? {
+                None => return Ok(None),
+                header => header,
+            },
+        };
+        let Some(sealed) = read(span.sealed.clone())? else { return Ok(None) };
+        self.open(&span, header, sealed).map(Some)
     }
 
     async fn fetch(self) -> Result<Opened> {
@@ -205,13 +236,13 @@ impl Window {
     }
 
     async fn read(&self, range: Range<u64>) -> Result<Bytes> {
-        self.found(self.source.blobs.read(&self.object.blob, range).await?)
+        let found = self.source.blobs.read(&self.object.blob, range).await?;
+        found.ok_or_else(|| self.missing())
     }
 
-    fn found(&self, bytes: Option<Bytes>) -> Result<Bytes> {
-        bytes.ok_or_else(|| Error::Damaged {
-            why: format!("object {} is missing or cut short", self.object.blob),
-        })
+    fn missing(&self) -> Error {
+        let why = format!("object {} is missing or cut short", self.object.blob);
+        Error::Damaged { why }
     }
 
     fn damaged(&self, error: &SealError) -> Error {

@@ -22,13 +22,16 @@ const RESERVE: u64 = 32 << 20;
 pub(crate) struct Local {
     root: Arc<PathBuf>,
     disk: Disk,
+    /// There is no disk below it.
+    is_memory: bool,
 }
 
 impl Local {
     /// Opens the store in `root`, making what is missing of it and its 256 folders.
     pub(super) fn open(root: &Path, disk: Disk) -> Result<Self> {
         make_folders(root, &disk)?;
-        Ok(Local { root: Arc::new(root.canonicalize()?), disk })
+        let is_memory = disk::is_memory(root)?;
+        Ok(Local { root: Arc::new(root.canonicalize()?), disk, is_memory })
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -61,12 +64,28 @@ impl Local {
 
     pub(super) async fn read(&self, blob: &BlobKey, range: Range<u64>) -> Result<Option<Bytes>> {
         let (local, blob) = (self.clone(), blob.clone());
-        blocking(move || local.read_now(&blob, range)).await
+        blocking(move || local.read_waiting(&blob, range, 0)).await
     }
 
-    /// The same, on a thread that may wait.
-    pub(crate) fn read_now(&self, blob: &BlobKey, range: Range<u64>) -> Result<Option<Bytes>> {
-        Ok(disk::read(&self.path(blob), range)?.map(Bytes::from))
+    /// The same on a thread that may wait; `next` bytes behind it will be wanted soon.
+    pub(crate) fn read_waiting(
+        &self,
+        blob: &BlobKey,
+        range: Range<u64>,
+        next: u64,
+    ) -> Result<Option<Bytes>> {
+        Ok(disk::read(&self.path(blob), range, next)?.map(Bytes::from))
+    }
+
+    /// The same on a thread that may not: `None` where it would have to, and also where nothing is found.
+    pub(crate) fn read_cached(&self, blob: &BlobKey, range: Range<u64>) -> Result<Option<Bytes>> {
+        let path = self.path(blob);
+        let found = if self.is_memory {
+            disk::read(&path, range, 0)?
+        } else {
+            disk::read_cached(&path, range)?
+        };
+        Ok(found.map(Bytes::from))
     }
 
     pub(super) async fn size(&self, blob: &BlobKey) -> Result<Option<u64>> {
