@@ -225,17 +225,48 @@ async fn page_counted(tx: &mut Tx<'_>, run: &Run<'_>, list: &List) -> Result<Lis
     if number > list.last(count) {
         return Err(Error::NoSuchPage);
     }
-    let begin = (number - 1).saturating_mul(list.size);
-    let end = begin.saturating_add(list.size).min(count);
-    let (behind, limit) = (count - end, end - begin);
-    let files = if begin <= behind {
-        shown(tx, run, Start::At(begin), limit).await?.1
-    } else {
-        let mut files = shown(tx, &reversed(run), Start::At(behind), limit).await?.1;
-        files.reverse();
-        files
+    let span = Span::new((number - 1).saturating_mul(list.size), list.size, count);
+    let files = match span.skipped() {
+        Skipped::Before(before) => shown(tx, run, Start::At(before), span.shown).await?.1,
+        Skipped::Behind(behind) => {
+            let mut files = shown(tx, &reversed(run), Start::At(behind), span.shown).await?.1;
+            files.reverse();
+            files
+        }
     };
-    Ok(with_neighbours(list, (count, number), files, behind > 0))
+    Ok(with_neighbours(list, (count, number), files, span.behind > 0))
+}
+
+/// A part of a list whose length is known.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
+    before: u64,
+    pub(super) shown: u64,
+    pub(super) behind: u64,
+}
+
+/// What is counted to come to a part: what lies between it and the nearer end.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Skipped {
+    Before(u64),
+    Behind(u64),
+}
+
+impl Span {
+    /// Up to `size` of `count`, from one on.
+    pub(super) fn new(begin: u64, size: u64, count: u64) -> Self {
+        let before = begin.min(count);
+        let shown = size.min(count - before);
+        Span { before, shown, behind: count - before - shown }
+    }
+
+    pub(super) fn skipped(&self) -> Skipped {
+        if self.before <= self.behind {
+            Skipped::Before(self.before)
+        } else {
+            Skipped::Behind(self.behind)
+        }
+    }
 }
 
 fn with_neighbours(
@@ -259,4 +290,29 @@ fn with_neighbours(
 
 fn reversed<'a>(run: &Run<'a>) -> Run<'a> {
     Run { descending: !run.descending, ..*run }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_part_is_counted_from_the_nearer_end(begin in 0..99_u64, size in 0..99_u64, count in 0..99_u64) {
+            let list: Vec<u64> = (0..count).collect();
+            let span = Span::new(begin, size, count);
+            let (skipped, shown) = match span.skipped() {
+                Skipped::Before(before) => (before, list.iter().skip(before as usize).take(span.shown as usize).collect::<Vec<_>>()),
+                Skipped::Behind(behind) => {
+                    let mut shown: Vec<_> = list.iter().rev().skip(behind as usize).take(span.shown as usize).collect();
+                    shown.reverse();
+                    (behind, shown)
+                }
+            };
+            prop_assert_eq!(shown, list.iter().skip(begin as usize).take(size as usize).collect::<Vec<_>>());
+            prop_assert_eq!(span.behind, count.saturating_sub(begin + size));
+            prop_assert!(skipped <= count / 2);
+        }
+    }
 }
