@@ -297,20 +297,26 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn cut(list: impl Iterator<Item = u64>, skipped: u64, shown: u64) -> Vec<u64> {
+        let [skipped, shown] = [skipped, shown].map(|n| usize::try_from(n).unwrap());
+        list.skip(skipped).take(shown).collect()
+    }
+
     proptest! {
         #[test]
-        fn a_part_is_counted_from_the_nearer_end(begin in 0..99_u64, size in 0..99_u64, count in 0..99_u64) {
-            let list: Vec<u64> = (0..count).collect();
+        fn a_part_is_counted_from_the_nearer_end(
+            (begin, size, count) in (0..99_u64, 0..99_u64, 0..99_u64)
+        ) {
             let span = Span::new(begin, size, count);
             let (skipped, shown) = match span.skipped() {
-                Skipped::Before(before) => (before, list.iter().skip(before as usize).take(span.shown as usize).collect::<Vec<_>>()),
+                Skipped::Before(before) => (before, cut(0..count, before, span.shown)),
                 Skipped::Behind(behind) => {
-                    let mut shown: Vec<_> = list.iter().rev().skip(behind as usize).take(span.shown as usize).collect();
+                    let mut shown = cut((0..count).rev(), behind, span.shown);
                     shown.reverse();
                     (behind, shown)
                 }
             };
-            prop_assert_eq!(shown, list.iter().skip(begin as usize).take(size as usize).collect::<Vec<_>>());
+            prop_assert_eq!(shown, cut(0..count, begin, size));
             prop_assert_eq!(span.behind, count.saturating_sub(begin + size));
             prop_assert!(skipped <= count / 2);
         }
