@@ -4,9 +4,9 @@
 //! The owner of a tree may do everything in it. To others a share on a file or a folder gives a
 //! [`Role`], for it and for all that lies below it; of several the strongest counts.
 
+use crate::catalog::asked::Part;
 use crate::catalog::asked::{self, Asked, FileAndContent};
 use crate::catalog::conn::Tx;
-use crate::catalog::entries::From;
 use crate::catalog::files::File;
 use crate::catalog::shares;
 use crate::catalog::users::User;
@@ -247,7 +247,7 @@ pub(crate) async fn grant_children<'tx>(
     caller: &Caller,
     now: Time,
     folder: FolderRef,
-    part: (Kinds, &From<'_>, u64),
+    part: (Kinds, &Part<'_>, u64),
 ) -> Result<(Granted<'tx, Folder>, Vec<Entry>)> {
     let asked = asked::children(tx, caller, now, folder, part).await?;
     let (folder, children) = asked.ok_or(Error::Unauthenticated)?;

@@ -137,7 +137,7 @@ impl FileHex {
 
 impl fmt::Display for FileHex {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
+        f.write_str(self.uuid().simple().encode_lower(&mut uuid::Uuid::encode_buffer()))
     }
 }
 

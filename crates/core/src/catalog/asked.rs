@@ -2,7 +2,6 @@
 //! one on the other. On a server a statement is a journey there and back.
 
 use super::conn::Tx;
-use super::entries::From;
 use super::files::{File, FileAndReader, file_columns, file_joins, gather};
 use super::folders::{self, folder_columns, folder_joins};
 use super::row::{FromRow, Row, Value, params};
@@ -12,7 +11,7 @@ use crate::access::{Caller, Credential, Role, Roles};
 use crate::clock::Time;
 use crate::error::Result;
 use crate::id::UserId;
-use crate::node::{Entry, FileRef, Folder, FolderRef, Kinds};
+use crate::node::{Entry, EntryKey, FileRef, Folder, FolderRef, Kinds};
 use std::borrow::Borrow;
 
 /// The id of the one who asks: no row if the credentials are not good now. `$1` is a token's hash, or `$2`
@@ -90,30 +89,37 @@ macro_rules! folder {
     };
 }
 
-/// A folder, as the first row, and up to `$7` of its children, of kinds up to `$6`.
+/// A folder and up to `$7` of its children, of kinds up to `$6`, each with its place; in no order, for the
+/// embedded engine would copy each row to sort it.
 macro_rules! children_asked {
-    ($from:literal, $limit:literal) => {
+    ($from:literal, $way:literal, $limit:literal) => {
         concat!(
-            "select me.id, ",
+            "select k.place, n.label_key, me.id, ",
             roles!("k.place = 0 and ", "s.user_id = me.id or s.kind = 2"),
-            ", c.id is not null or f.id is not null, n.kind, ",
+            ", v.file is not null or f.id is not null, n.kind, ",
             folder_columns!(),
             ", ",
-            file_columns!(),
+            file_columns!("null, null"),
             " from (",
             me!(),
             ") me left join (select ",
             folder!(),
-            " as id, 0 as place union all select id, 1 from (select n.id from nodes n \
+            " as id, 0 as place union all select id, place from (select n.id, 1 + n.kind as place from nodes n \
              where n.parent = ",
             folder!(),
             " and n.kind <= $6 and n.trashed is null and ",
             $from,
-            " order by n.kind, n.label_key, n.id ",
+            " order by n.kind ",
+            $way,
+            ", n.label_key ",
+            $way,
+            ", n.id ",
+            $way,
+            " ",
             $limit,
             ") shown) k on 0 = 0 left join nodes n on n.id = k.id ",
-            file_joins!("left ", "n.version"),
-            " left join folders f on f.id = n.id order by k.place, n.kind, n.label_key, n.id"
+            file_joins!(versions "left ", "n.version"),
+            " left join folders f on f.id = n.id"
         )
     };
 }
@@ -128,8 +134,9 @@ statements! {
     FOLDER = concat!("select me.id, ", roles!("", "s.user_id = me.id or s.kind = 2"),
         ", f.id is not null, ", folder_columns!(), " from (", me!(), ") me \
         left join nodes n on n.kind = 0 and n.id = ", folder!(), " ", folder_joins!("left "));
-    CHILDREN_AT = children_asked!("n.kind >= $8", "limit $7 offset $9");
-    CHILDREN_BEHIND = children_asked!("(n.kind, n.label_key, n.id) > ($8, $9, $10)", "limit $7");
+    CHILDREN_AT = children_asked!("n.kind >= $8", "asc", "limit $7 offset $9");
+    CHILDREN_TO = children_asked!("n.kind >= $8", "desc", "limit $7 offset $9");
+    CHILDREN_BEHIND = children_asked!("(n.kind, n.label_key, n.id) > ($8, $9, $10)", "asc", "limit $7");
 }
 
 /// What was asked for.
@@ -231,33 +238,43 @@ pub(crate) async fn folder(
     tx.opt(&FOLDER, &with_folder(caller, now, folder)).await
 }
 
+/// Where a part of a folder's children lies.
+pub(crate) enum Part<'a> {
+    /// Behind so many.
+    At(u64),
+    /// Before so many.
+    To(u64),
+    /// Behind this one.
+    Behind(&'a EntryKey),
+}
+
 /// The same, with a part of its children.
 pub(crate) async fn children(
     tx: &mut Tx<'_>,
     caller: &Caller,
     now: Time,
     folder: FolderRef,
-    (kinds, from, limit): (Kinds, &From<'_>, u64),
+    (kinds, part, limit): (Kinds, &Part<'_>, u64),
 ) -> Result<Option<(Asked<Folder>, Vec<Entry>)>> {
     let (least, most) = kinds.numbers();
     let mut params = with_folder(caller, now, folder).to_vec();
     params.extend([most, limit.cast_signed()].map(Value::Int));
-    let rows: Vec<Asked<Entry>> = match from {
-        From::Behind(key) if i64::from(key.file) >= least => {
+    let (statement, skipped) = match part {
+        Part::Behind(key) if i64::from(key.file) >= least => {
             params.extend(params![key.file, &key.label_key, key.id]);
-            tx.all(&CHILDREN_BEHIND, &params).await?
+            (&CHILDREN_BEHIND, None)
         }
         // All of these lie behind a folder.
-        From::Behind(_) => {
-            params.extend(params![least, 0]);
-            tx.all(&CHILDREN_AT, &params).await?
-        }
-        From::At(offset) => {
-            params.extend(params![least, i64::try_from(*offset).unwrap_or(i64::MAX)]);
-            tx.all(&CHILDREN_AT, &params).await?
-        }
+        Part::Behind(_) => (&CHILDREN_AT, Some(0)),
+        Part::At(skipped) => (&CHILDREN_AT, Some(*skipped)),
+        Part::To(skipped) => (&CHILDREN_TO, Some(*skipped)),
     };
-    let mut rows = rows.into_iter();
+    if let Some(skipped) = skipped {
+        params.extend(params![least, i64::try_from(skipped).unwrap_or(i64::MAX)]);
+    }
+    let mut rows: Vec<Placed> = tx.all(statement, &params).await?;
+    rows.sort_by(|one, other| one.place.cmp(&other.place));
+    let mut rows = rows.into_iter().map(|row| row.asked);
     let Some(Asked { user, roles, node }) = rows.next() else {
         return Ok(None);
     };
@@ -266,6 +283,18 @@ pub(crate) async fn children(
         _ => None,
     };
     Ok(Some((Asked { user, roles, node }, rows.filter_map(|row| row.node).collect())))
+}
+
+/// A folder, or a child with its place behind it: by kind, and then by its folded label, which no other has.
+struct Placed {
+    place: (i64, Option<String>),
+    asked: Asked<Entry>,
+}
+
+impl FromRow for Placed {
+    fn from_row(row: &mut Row<'_>) -> Result<Self> {
+        Ok(Placed { place: (row.take()?, row.take()?), asked: Asked::from_row(row)? })
+    }
 }
 
 impl FromRow for Entry {

@@ -19,10 +19,13 @@ use bytes::Bytes;
 /// `p`.
 macro_rules! file_columns {
     () => {
-        "n.id, n.owner, o.email, n.name, n.path, n.type_id, n.uploaded, \
+        file_columns!("c.objects, c.sha512")
+    };
+    ($content:literal) => {
+        concat!("n.id, n.owner, o.email, n.name, n.path, n.type_id, n.uploaded, \
          coalesce(n.trashed, p.trashed), n.hex, n.label, n.parent, n.created, n.created_by, \
          p.parent is null, v.number, v.modified, v.created_by, v.size, v.md5, v.plain, v.content, \
-         v.master_key, v.wrapped_key, c.objects, c.sha512"
+         v.master_key, v.wrapped_key, ", $content)
     };
 }
 
@@ -32,16 +35,22 @@ macro_rules! file_joins {
     };
     ($left:literal, $number:literal) => {
         concat!(
+            file_joins!(versions $left, $number),
+            " ",
+            $left,
+            "join contents c on c.id = v.content"
+        )
+    };
+    // Without what is kept of contents, which is a look-up for each file.
+    (versions $left:literal, $number:literal) => {
+        concat!(
             $left,
             "join users o on o.id = n.owner ",
             $left,
             "join nodes p on p.id = n.parent ",
             $left,
             "join versions v on v.file = n.id and v.number = ",
-            $number,
-            " ",
-            $left,
-            "join contents c on c.id = v.content"
+            $number
         )
     };
 }
@@ -110,7 +119,8 @@ pub struct File {
     pub md5: [u8; 16],
     /// Whether the content is plain text: valid UTF-8 without NUL.
     pub plain: bool,
-    /// SHA-512 of the content; `None` until a large content's is known.
+    /// SHA-512 of the content; `None` until a large content's is known, and in a list of a folder's children,
+    /// which leaves out what is kept of contents.
     pub sha512: Option<[u8; 64]>,
     /// The UUID.
     pub hex: FileHex,
@@ -127,7 +137,7 @@ pub struct File {
     /// Whether it lies directly in its owner's root.
     pub(crate) in_root: bool,
     pub(crate) content: ContentId,
-    /// `None`: the row's list cannot be read. The file is listed all the same.
+    /// `None`: the row's list cannot be read, or was left out. The file is listed all the same.
     pub(crate) objects: Option<ObjectList>,
     pub(crate) master_key: String,
     pub(crate) wrapped_key: [u8; WRAPPED_KEY_LEN],

@@ -225,17 +225,48 @@ async fn page_counted(tx: &mut Tx<'_>, run: &Run<'_>, list: &List) -> Result<Lis
     if number > list.last(count) {
         return Err(Error::NoSuchPage);
     }
-    let begin = (number - 1).saturating_mul(list.size);
-    let end = begin.saturating_add(list.size).min(count);
-    let (behind, limit) = (count - end, end - begin);
-    let files = if begin <= behind {
-        shown(tx, run, Start::At(begin), limit).await?.1
-    } else {
-        let mut files = shown(tx, &reversed(run), Start::At(behind), limit).await?.1;
-        files.reverse();
-        files
+    let span = Span::new((number - 1).saturating_mul(list.size), list.size, count);
+    let files = match span.skipped() {
+        Skipped::Before(before) => shown(tx, run, Start::At(before), span.shown).await?.1,
+        Skipped::Behind(behind) => {
+            let mut files = shown(tx, &reversed(run), Start::At(behind), span.shown).await?.1;
+            files.reverse();
+            files
+        }
     };
-    Ok(with_neighbours(list, (count, number), files, behind > 0))
+    Ok(with_neighbours(list, (count, number), files, span.behind > 0))
+}
+
+/// A part of a list whose length is known.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
+    before: u64,
+    pub(super) shown: u64,
+    pub(super) behind: u64,
+}
+
+/// What is counted to come to a part: what lies between it and the nearer end.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Skipped {
+    Before(u64),
+    Behind(u64),
+}
+
+impl Span {
+    /// Up to `size` of `count`, from one on.
+    pub(super) fn new(begin: u64, size: u64, count: u64) -> Self {
+        let before = begin.min(count);
+        let shown = size.min(count - before);
+        Span { before, shown, behind: count - before - shown }
+    }
+
+    pub(super) fn skipped(&self) -> Skipped {
+        if self.before <= self.behind {
+            Skipped::Before(self.before)
+        } else {
+            Skipped::Behind(self.behind)
+        }
+    }
 }
 
 fn with_neighbours(
@@ -259,4 +290,35 @@ fn with_neighbours(
 
 fn reversed<'a>(run: &Run<'a>) -> Run<'a> {
     Run { descending: !run.descending, ..*run }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn cut(list: impl Iterator<Item = u64>, skipped: u64, shown: u64) -> Vec<u64> {
+        let [skipped, shown] = [skipped, shown].map(|n| usize::try_from(n).unwrap());
+        list.skip(skipped).take(shown).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn a_part_is_counted_from_the_nearer_end(
+            (begin, size, count) in (0..99_u64, 0..99_u64, 0..99_u64)
+        ) {
+            let span = Span::new(begin, size, count);
+            let (skipped, shown) = match span.skipped() {
+                Skipped::Before(before) => (before, cut(0..count, before, span.shown)),
+                Skipped::Behind(behind) => {
+                    let mut shown = cut((0..count).rev(), behind, span.shown);
+                    shown.reverse();
+                    (behind, shown)
+                }
+            };
+            prop_assert_eq!(shown, cut(0..count, begin, size));
+            prop_assert_eq!(span.behind, count.saturating_sub(begin + size));
+            prop_assert!(skipped <= count / 2);
+        }
+    }
 }

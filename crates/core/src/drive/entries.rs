@@ -1,12 +1,13 @@
 //! Looking at folders: one, its children, its tree, and what happened in it.
 
 use super::Drive;
-use super::browse::LONG_PAGE;
+use super::browse::{LONG_PAGE, Skipped, Span};
 use crate::access::{
     Caller, Granted, Right, Roles, above, grant, grant_children, grant_folder, identify, roles,
 };
+use crate::catalog::asked::Part;
 use crate::catalog::conn::Tx;
-use crate::catalog::entries::{self, From, Hunt, key};
+use crate::catalog::entries::{self, Hunt, key};
 use crate::catalog::files::{self, File};
 use crate::catalog::folders::{self, Action, DEPTH_MAX, TreeSums};
 use crate::catalog::names::{self, Compared};
@@ -110,6 +111,8 @@ impl Drive {
         let long = input.4.count.is_none_or(|count| count > LONG_PAGE);
         let listed = if long {
             self.catalog().scan(&input, |tx, input| Box::pin(children(tx, input))).await?
+        } else if is_counted(&input.4) {
+            self.catalog().read(&input, |tx, input| Box::pin(children(tx, input))).await?
         } else {
             self.catalog().look_up(&input, |tx, input| Box::pin(children(tx, input))).await?
         };
@@ -362,28 +365,47 @@ async fn children(
     tx: &mut Tx<'_>,
     (caller, now, folder, kinds, window): &(Caller, Time, FolderRef, Kinds, Window),
 ) -> Result<(Seen<Folder>, Listing)> {
-    // One more than is shown tells whether there is another part.
-    let limit = window.count.unwrap_or(PART_MAX).min(PART_MAX) + 1;
-    let from = window.behind.as_ref().map_or(From::At(window.first), From::Behind);
-    let part = (*kinds, &from, limit);
-    let (folder, mut found) = grant_children(tx, caller, *now, *folder, part).await?;
-    let next = if found.len() as u64 == limit {
-        found.pop();
-        found.last().map(key)
+    let size = window.count.unwrap_or(PART_MAX).min(PART_MAX);
+    let (part, limit, more) = if is_counted(window) {
+        let granted = grant_folder(tx, caller, *now, *folder, Right::Read).await?;
+        let span = Span::new(window.first, size, total(&granted, *kinds));
+        let part = match span.skipped() {
+            Skipped::Before(before) => Part::At(before),
+            Skipped::Behind(behind) => Part::To(behind),
+        };
+        (part, span.shown, span.behind > 0)
     } else {
-        None
+        // One more than is shown tells whether there is another part.
+        (window.behind.as_ref().map_or(Part::At(0), Part::Behind), size + 1, false)
     };
+    let part = (*kinds, &part, limit);
+    let (folder, mut found) = grant_children(tx, caller, *now, *folder, part).await?;
+    let one_more = found.len() as u64 > size;
+    if one_more {
+        found.pop();
+    }
+    let next = if more || one_more { found.last().map(key) } else { None };
     let listing = Listing {
-        total: match kinds {
-            Kinds::Both => folder.folders + folder.files,
-            Kinds::Folders => folder.folders,
-            Kinds::Files => folder.files,
-        },
+        total: total(&folder, *kinds),
         entries: found.into_iter().map(|entry| folder.child(entry)).collect(),
         next,
         changed: Some(folder.changed),
     };
     Ok((folder.into_seen(), listing))
+}
+
+/// Whether a part is found by counting from the nearer end: how much there is is asked first.
+fn is_counted(window: &Window) -> bool {
+    window.behind.is_none() && window.first > 0
+}
+
+/// How many children of some kinds a folder has.
+fn total(folder: &Folder, kinds: Kinds) -> u64 {
+    match kinds {
+        Kinds::Both => folder.folders + folder.files,
+        Kinds::Folders => folder.folders,
+        Kinds::Files => folder.files,
+    }
 }
 
 /// A pattern for `like`, from a keyword with `*` and `?`.

@@ -1,10 +1,12 @@
-//! Where things are, relative to the base; and, where a client follows a link as it stands, in full.
+//! Where things are, relative to the base; and, where a client follows a link as it stands, in full. What a
+//! list says of each of its files is joined and not formatted, which takes several times as long.
 
 use super::BASE;
 use super::place::View;
 use crate::site::Site;
 use bindery_core::{FileHex, FileId, FolderId, ShareId, UserId, VersionId};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use std::borrow::Cow;
 
 pub(super) const HOME: &str = "/self/my_files";
 
@@ -12,7 +14,7 @@ pub(super) const HOME: &str = "/self/my_files";
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 pub(super) fn file(id: FileHex) -> String {
-    format!("/files/{id}")
+    ["/files/", &id.to_string()].concat()
 }
 
 pub(super) fn entry(id: FileId) -> String {
@@ -45,10 +47,11 @@ pub(super) fn share(id: ShareId) -> String {
 
 /// A resource in full.
 pub(super) fn full(site: &Site, href: &str) -> String {
-    format!("{}{BASE}{href}", site.0)
+    [&site.0, BASE, href].concat()
 }
 
 /// Something that is downloaded: its last segment is what it is called.
 pub(super) fn named(site: &Site, href: &str, name: &str) -> String {
-    format!("{}/{}", full(site, href), utf8_percent_encode(name, RESERVED))
+    let name = Cow::from(utf8_percent_encode(name, RESERVED));
+    [&site.0, BASE, href, "/", &name].concat()
 }

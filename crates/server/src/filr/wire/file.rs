@@ -31,8 +31,8 @@ impl FileProperties {
     /// `path` is that of the folder above, where a client asks for it.
     pub(in super::super) fn new(file: &Seen<File>, site: &Site, path: Option<String>) -> Self {
         let here = href::file(file.hex);
-        let metadata = format!("{here}/metadata");
-        let content = href::named(site, &format!("{here}/content"), &file.label);
+        let entry = href::entry(file.id);
+        let content = href::named(site, &below(&here, "content"), &file.label);
         FileProperties {
             id: file.hex.to_string(),
             creation: file.created.into(),
@@ -40,11 +40,11 @@ impl FileProperties {
             length: file.size,
             md5: hex::encode(&file.md5),
             name: file.label.clone(),
-            href: metadata,
-            links: links(file, &here),
+            href: below(&here, "metadata"),
+            links: links(&here, &entry),
             doc_type: "file",
             version_number: file.version,
-            owning_entity: entity(file.id),
+            owning_entity: entity(file.id, entry),
             parent_binder: Numbered::above(file.above, path),
             permalink: content.clone(),
             // Clients download from the last one, and take the name from it.
@@ -53,21 +53,24 @@ impl FileProperties {
     }
 }
 
-fn entity(id: FileId) -> EntityRef {
-    EntityRef { id: id.0, kind: "folderEntry", href: href::entry(id) }
+fn entity(id: FileId, href: String) -> EntityRef {
+    EntityRef { id: id.0, kind: "folderEntry", href }
 }
 
-fn links(file: &File, here: &str) -> Vec<Link> {
-    let entry = href::entry(file.id);
+fn below(href: &str, what: &str) -> String {
+    [href, "/", what].concat()
+}
+
+fn links(here: &str, entry: &str) -> Vec<Link> {
     vec![
         Link::new("content", here),
-        Link::new("ancestry", format!("{here}/ancestry")),
-        Link::new("name", format!("{here}/name")),
-        Link::new("parent_folder", format!("{here}/parent_folder")),
-        Link::new("shares", format!("{entry}/shares")),
-        Link::new("access", format!("{entry}/access")),
-        Link::new("versions", format!("{here}/versions")),
-        Link::new("current_version", format!("{here}/versions/current")),
+        Link::new("ancestry", below(here, "ancestry")),
+        Link::new("name", below(here, "name")),
+        Link::new("parent_folder", below(here, "parent_folder")),
+        Link::new("shares", below(entry, "shares")),
+        Link::new("access", below(entry, "access")),
+        Link::new("versions", below(here, "versions")),
+        Link::new("current_version", below(here, "versions/current")),
     ]
 }
 
@@ -107,7 +110,7 @@ impl VersionProperties {
             ],
             doc_type: "file",
             version_number: version.id.number,
-            owning_entity: entity(file.id),
+            owning_entity: entity(file.id, href::entry(file.id)),
             parent_binder: Numbered::above(file.above, None),
         }
     }

@@ -246,9 +246,23 @@ async fn children_come_in_pages_folders_first() {
             }
             assert_eq!(found, want, "{list} by {count}");
         }
-        let jump = ann.get(&format!("{a}/{list}?first=45&count=10")).await.expect(200);
-        assert_eq!(jump["first"], 45);
-        assert_eq!(names(jump["items"].as_array().unwrap()), want[45..want.len().min(55)]);
+        // Counted from either end: what is shown, and that it goes on from there.
+        for first in [1, 24, 25, 26, 45, 49, 50, 51, 99, 124, 125, 126, 150, 199, 200, 243, 249] {
+            for count in [0, 1, 7, 50, 100] {
+                let path = format!("{a}/{list}?first={first}&count={count}");
+                let jump = ann.get(&path).await.expect(200);
+                assert_eq!((&jump["first"], &jump["total"]), (&json!(first), &json!(want.len())));
+                let (begin, end) = (first.min(want.len()), (first + count).min(want.len()));
+                assert_eq!(names(jump["items"].as_array().unwrap()), want[begin..end], "{path}");
+                let next = jump["next"].as_str();
+                assert_eq!(next.is_some(), count > 0 && end < want.len(), "{path}");
+                if let Some(next) = next {
+                    let page = ann.get(next).await.expect(200);
+                    let shown = &want[end..(end + count).min(want.len())];
+                    assert_eq!(names(page["items"].as_array().unwrap()), shown, "{next}");
+                }
+            }
+        }
         let behind = ann.get(&format!("{a}/{list}?first=1000")).await.expect(200);
         assert_eq!((&behind["items"], &behind["total"]), (&json!([]), &json!(want.len())));
         assert!(behind["next"].is_null());
