@@ -55,6 +55,12 @@ macro_rules! file_joins {
     };
 }
 
+macro_rules! version_columns {
+    () => {
+        "versions (file, number, content, size, md5, plain, created, created_by, modified, master_key, wrapped_key)"
+    };
+}
+
 statements! {
     FILE = concat!("select ", file_columns!(), " from nodes n ", file_joins!(),
         " where n.id = $1 and n.kind = 1");
@@ -75,14 +81,21 @@ statements! {
     INSERT = "insert into nodes (owner, parent, kind, name, name_key, label, label_key, created, \
         created_by, modified, modified_by, hex, path, type_id, version, last_version, size, uploaded) \
         values ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9, $8, $10, $11, $12, 1, 1, $13, $7) returning id";
-    VERSION_INSERT = "insert into versions (file, number, content, size, md5, plain, created, \
-        created_by, modified, master_key, wrapped_key) \
-        select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 \
-        where exists (select 1 from master_keys where id = $10 and replaced is null)";
+    /// SQLite would keep copies of the pages that an `insert … select` changes. There the master key that does
+    /// not wrap is a null, and a row with that is left out.
+    VERSION_INSERT = concat!("insert into ", version_columns!(),
+        " select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 \
+        where exists (select 1 from master_keys where id = $10 and replaced is null)"),
+        sqlite concat!("insert or ignore into ", version_columns!(),
+        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, \
+        (select id from master_keys where id = $10 and replaced is null), $11)");
     VERSION_CURRENT = "update nodes set version = $2, size = $3, uploaded = $4, modified = $5, \
         modified_by = $6, last_version = case when $2 > last_version then $2 else last_version end \
         where id = $1";
     VERSION_DELETE = "delete from versions where file = $1 and number = $2 returning content";
+    // Each index of a column that is set is written, whether or not the value is another one.
+    RENAME = "update nodes set name = $2, name_key = $3, label = $4, label_key = $5 where id = $1";
+    MOVE = "update nodes set parent = $2 where id = $1";
     ARRANGE = "update nodes set owner = $2, parent = $3, name = $4, name_key = $5, label = $6, \
         label_key = $7 where id = $1";
     SET_TYPE = "update nodes set type_id = $2 where id = $1";
@@ -437,15 +450,30 @@ pub(crate) async fn arrange<'tx>(
     file: &Granted<'tx, File>,
     place: Place<'_>,
 ) -> Result<()> {
-    arrange_node(tx, file.id.0, place).await
+    let renamed = (place.name, place.label.as_str()) != (file.name.as_str(), file.label.as_str());
+    arrange_node(tx, file.id.0, place, (file.owner, Some(file.parent), renamed)).await
 }
 
-pub(super) async fn arrange_node(tx: &mut Tx<'_>, node: i64, place: Place<'_>) -> Result<()> {
-    let Place { owner, folder, name, label } = place;
-    let (name_key, label_key) = (fold(name), label.key());
-    let params = params![node, owner.0, folder.0, name, &name_key, label.as_str(), &label_key];
-    tx.exec(&ARRANGE, params).await?;
-    names::changed(tx, node).await
+/// Writes where a node is to be; `from` says whose it is, in what, and whether it is to be called anything else.
+pub(super) async fn arrange_node(
+    tx: &mut Tx<'_>,
+    node: i64,
+    place: Place<'_>,
+    (owner, folder, renamed): (UserId, Option<FolderId>, bool),
+) -> Result<()> {
+    let (name, label) = (place.name, place.label.as_str());
+    if place.owner == owner && !renamed {
+        return tx.exec(&MOVE, params![node, place.folder.0]).await.map(drop);
+    }
+    let (name_key, label_key) = (fold(name), place.label.key());
+    if place.owner == owner && Some(place.folder) == folder {
+        tx.exec(&RENAME, params![node, name, &name_key, label, &label_key]).await?;
+    } else {
+        let (owner, folder) = (place.owner.0, place.folder.0);
+        let params = params![node, owner, folder, name, &name_key, label, &label_key];
+        tx.exec(&ARRANGE, params).await?;
+    }
+    if renamed { names::changed(tx, node).await } else { Ok(()) }
 }
 
 pub(crate) async fn set_type<'tx>(

@@ -178,7 +178,8 @@ pub(crate) async fn arrange<'tx>(
     folder: &Granted<'tx, Folder>,
     place: Place<'_>,
 ) -> Result<()> {
-    arrange_node(tx, folder.id.0, place).await
+    let renamed = [place.name, place.label.as_str()] != [folder.title.as_str(); 2];
+    arrange_node(tx, folder.id.0, place, (folder.owner, folder.parent, renamed)).await
 }
 
 /// Notes that a folder itself was changed.

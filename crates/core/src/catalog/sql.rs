@@ -1,4 +1,4 @@
-//! The type of a statement. Each but a search's is written once, with PostgreSQL's `$N`; SQLite gets `?N`, since it
+//! The type of a statement. Each but a few is written once, with PostgreSQL's `$N`; SQLite gets `?N`, since it
 //! would take `$N` for a *name* and bind by first appearance.
 
 /// A statement for both engines.
@@ -6,7 +6,7 @@
 pub(crate) struct Sql {
     /// As written: PostgreSQL's text.
     pub(crate) text: &'static str,
-    /// The same with `?N` for `$N`, and of a search what the engine needs in its own words.
+    /// The same with `?N` for `$N`, and where the engine needs it, its own words.
     pub(crate) sqlite: &'static str,
 }
 
@@ -59,11 +59,12 @@ macro_rules! sql {
     }};
 }
 
-/// Declares statements, and `ALL` of them for the test that prepares each on both engines.
+/// Declares statements, some with a second text as `sql!` takes it, and `ALL` of them for the test that prepares each on
+/// both engines.
 macro_rules! statements {
-    ($($(#[$doc:meta])* $name:ident = $text:expr;)*) => {
+    ($($(#[$doc:meta])* $name:ident = $text:expr $(, sqlite $sqlite:expr)?;)*) => {
         $($(#[$doc])* pub(crate) const $name: $crate::catalog::sql::Sql =
-            $crate::catalog::sql::sql!($text);)*
+            $crate::catalog::sql::sql!($text $(, $sqlite)?);)*
         #[cfg(test)]
         pub(crate) const ALL: &[(&str, $crate::catalog::sql::Sql)] =
             &[$((stringify!($name), $name)),*];

@@ -1,7 +1,7 @@
 //! Changing what a file is called, where it lies, what it is for and who may read it; and copying it.
 
 use super::Drive;
-use super::entries::{entry, own_file};
+use super::entries::{entry, own_file, written};
 use super::once::Request;
 use super::trash::trash_file;
 use super::upload::{Wrapped, insert_version, upload_path};
@@ -43,8 +43,10 @@ impl Drive {
         self.once(caller, request, input, |tx, (caller, now, id, change)| {
             Box::pin(async move {
                 let file = grant(tx, caller, *now, (*id).into(), Right::Own).await?;
-                let events = apply(tx, &file, change, *now).await?;
-                Ok((own_file(tx, *id).await?, events))
+                let (made, events) = apply(tx, &file, change, *now).await?;
+                let made =
+                    if change.trash { own_file(tx, *id).await? } else { written(tx, made).await? };
+                Ok((made, events))
             })
         })
         .await
@@ -68,7 +70,8 @@ impl Drive {
                 let at = users::change_tree(tx, file.owner, 0, 0, *now).await?;
                 rename(tx, &file, name, &label, at).await?;
                 let event = Event::by(file.caller(), Act::FileRenamed).file(file.id);
-                Ok(did(file.seen_as(own_file(tx, file.id).await?), event))
+                let made = written(tx, called(&file, name, &label)).await?;
+                Ok(did(file.seen_as(made), event))
             })
         })
         .await
@@ -89,10 +92,10 @@ impl Drive {
             Box::pin(async move {
                 let file = grant(tx, caller, *now, *file, Right::Arrange).await?;
                 let to = grant_folder(tx, caller, *now, *to, Right::Add).await?;
-                move_file(tx, &file, &to, name.as_ref(), *now).await?;
+                let made = move_file(tx, &file, &to, name.as_ref(), *now).await?;
                 let event = Event::by(to.caller(), Act::FileMoved).file(file.id);
                 let event = event.with("from", file.parent).with("to", to.id);
-                Ok(did(to.child(own_file(tx, file.id).await?), event))
+                Ok(did(to.child(made), event))
             })
         })
         .await
@@ -135,13 +138,14 @@ pub(super) fn check_type(type_id: i64) -> Result<()> {
     Err(Error::invalid("type_id", format!("\"{type_id}\" is not a valid choice.")))
 }
 
-/// Makes the changes; what was done.
+/// Makes the changes; what the file is but for the trash, and what was done.
 async fn apply<'tx>(
     tx: &mut Tx<'tx>,
     file: &Granted<'tx, File>,
     change: &Change,
     now: Time,
-) -> Result<Vec<Event>> {
+) -> Result<(File, Vec<Event>)> {
+    let mut made = File::clone(file);
     let event = |act| Event::by(file.caller(), act).file(file.id);
     let mut events = Vec::new();
     let at = users::change_tree(tx, file.owner, 0, 0, now).await?;
@@ -154,10 +158,12 @@ async fn apply<'tx>(
             files::free_label(tx, file.parent, &wanted).await?
         };
         rename(tx, file, name, &label, at).await?;
+        made = called(file, name, &label);
         events.push(event(Act::FileRenamed));
     }
     if let Some(type_id) = change.type_id {
         files::set_type(tx, file, type_id).await?;
+        made.type_id = type_id;
         events.push(event(Act::FileTyped).with("type", type_id));
     }
     if let Some(emails) = &change.shared_with {
@@ -169,7 +175,13 @@ async fn apply<'tx>(
         trash_file(tx, file, now).await?;
         events.push(event(Act::FileTrashed));
     }
-    Ok(events)
+    Ok((made, events))
+}
+
+/// A file under another name.
+fn called(file: &File, name: &Name, label: &Label) -> File {
+    let (name, label) = (name.as_str().to_owned(), label.as_str().to_owned());
+    File { name, label, ..file.clone() }
 }
 
 async fn rename<'tx>(
@@ -227,13 +239,14 @@ pub(super) async fn refuse_taken(
     }
 }
 
+/// Moves a file; what it is there.
 async fn move_file<'tx>(
     tx: &mut Tx<'tx>,
     file: &Granted<'tx, File>,
     to: &Granted<'tx, Folder>,
     name: Option<&Name>,
     now: Time,
-) -> Result<()> {
+) -> Result<File> {
     let label = match name {
         Some(name) => name.label(),
         None => Name::parse(&file.label)?.label(),
@@ -250,10 +263,22 @@ async fn move_file<'tx>(
     files::arrange(tx, file, Place { owner: to.owner, folder: to.id, name, label: &label }).await?;
     shares::drop_lost(tx, file.id.0, lost).await?;
     if to.id == file.parent {
-        return child(tx, file, to.id, Action::Modified, at).await;
+        child(tx, file, to.id, Action::Modified, at).await?;
+    } else {
+        child(tx, file, file.parent, Action::Deleted, at).await?;
+        child(tx, file, to.id, Action::Added, at).await?;
     }
-    child(tx, file, file.parent, Action::Deleted, at).await?;
-    child(tx, file, to.id, Action::Added, at).await
+    if to.owner != file.owner {
+        return own_file(tx, file.id).await;
+    }
+    let made = File {
+        name: name.to_owned(),
+        label: label.as_str().to_owned(),
+        parent: to.id,
+        in_root: to.parent.is_none(),
+        ..File::clone(file)
+    };
+    written(tx, made).await
 }
 
 /// Takes something from one owner's tree to another's: the totals go with it, its shares end. The
@@ -343,7 +368,7 @@ pub(super) async fn rewrap(
     }
     let key = keys.unwrap(master_key, &file.wrap_context()?, &file.wrapped_key)?;
     let sealed = Wrapped { content: file.content, objects: file.objects()?, plain: file.plain };
-    insert_version(tx, keys, version, &sealed, &key).await
+    insert_version(tx, keys, version, &sealed, &key).await.map(drop)
 }
 
 /// The users with these e-mails. The owner needs no share.

@@ -349,6 +349,22 @@ pub(super) async fn own_file(tx: &mut Tx<'_>, id: FileId) -> Result<File> {
     Ok(file)
 }
 
+/// A file as the unit that wrote it made it, in place of asking for it again; with whom it is shared.
+pub(super) async fn written(tx: &mut Tx<'_>, mut file: File) -> Result<File> {
+    files::load_shares(tx, &mut file).await?;
+    check_written(tx, &file).await?;
+    Ok(file)
+}
+
+/// In a build for tests each such file is compared with what was written.
+pub(super) async fn check_written(tx: &mut Tx<'_>, file: &File) -> Result<()> {
+    if cfg!(debug_assertions) {
+        let found = own_file(tx, file.id).await?;
+        assert_eq!(format!("{file:?}"), format!("{found:?}"), "a file is not what was written");
+    }
+    Ok(())
+}
+
 /// A file that is known to be there, and to be shared with no one.
 pub(super) async fn unshared_file(tx: &mut Tx<'_>, id: FileId) -> Result<File> {
     let found = files::find(tx, id.into()).await?;

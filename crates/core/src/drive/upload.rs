@@ -14,6 +14,7 @@ use super::limits::Transfer;
 use super::once::is_answered;
 use super::underway::Underway;
 use crate::access::{Caller, identify};
+use crate::catalog::conn::Tx;
 use crate::catalog::contents;
 use crate::catalog::files::File;
 use crate::clock::Time;
@@ -70,6 +71,14 @@ impl Target {
     pub fn home() -> Self {
         Target::Folder { folder: FolderRef::Home, name: None, on_taken: OnTaken::Number }
     }
+
+    /// Whether [`spot`] asks the catalog no more than whether the caller may.
+    fn is_one_question(&self) -> bool {
+        match self {
+            Target::Folder { name, on_taken, .. } => name.is_none() || *on_taken == OnTaken::Number,
+            Target::File { .. } => true,
+        }
+    }
 }
 
 /// What to do when a name is taken.
@@ -111,20 +120,11 @@ impl Drive {
     pub async fn upload(&self, caller: &Caller, target: Target) -> Result<Upload> {
         let now = self.now();
         let input = (caller.clone(), now, target);
-        let owner = self
-            .catalog()
-            .read(&input, |tx, (caller, now, target)| {
-                Box::pin(async move {
-                    if is_answered(tx, caller, *now).await? {
-                        return Ok(identify(tx, caller, *now).await?.id);
-                    }
-                    match spot(tx, caller, *now, target, None).await? {
-                        Spot::New(folder, _) => Ok(folder.owner),
-                        Spot::Onto(file) => Ok(file.owner),
-                    }
-                })
-            })
-            .await?;
+        let owner = if input.0.key.is_none() && input.2.is_one_question() {
+            self.catalog().look_up(&input, |tx, input| Box::pin(owner(tx, input))).await?
+        } else {
+            self.catalog().read(&input, |tx, input| Box::pin(owner(tx, input))).await?
+        };
         self.note_use(caller, now);
         let transfer = self.0.admission.transfer()?;
         self.vault().blobs.check_room()?;
@@ -142,6 +142,17 @@ impl Drive {
             _transfer: transfer,
             _underway: self.0.uploads.begin(),
         })
+    }
+}
+
+/// Whose the upload will be, if it may begin.
+async fn owner(tx: &mut Tx<'_>, (caller, now, target): &(Caller, Time, Target)) -> Result<UserId> {
+    if is_answered(tx, caller, *now).await? {
+        return Ok(identify(tx, caller, *now).await?.id);
+    }
+    match spot(tx, caller, *now, target, None).await? {
+        Spot::New(folder, _) => Ok(folder.owner),
+        Spot::Onto(file) => Ok(file.owner),
     }
 }
 

@@ -11,14 +11,14 @@ use crate::catalog::{contents, users};
 use crate::clock::Time;
 use crate::drive::Drive;
 use crate::drive::arrange::refuse_taken;
-use crate::drive::entries::{own_file, unshared_file};
+use crate::drive::entries::{check_written, own_file, written};
 use crate::drive::once::{Outcome, Request};
 use crate::error::{Error, Result};
 use crate::id::{FileId, UserId};
 use crate::name::Name;
 use crate::node::{FileHex, Folder, Seen, Stamp, Version, VersionId};
 use crate::vault::keys::Keyring;
-use crate::vault::seal::{ContentId, DataKey};
+use crate::vault::seal::{ContentId, DataKey, WRAPPED_KEY_LEN};
 use crate::vault::{Finished, ObjectList};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -150,26 +150,56 @@ async fn new_file<'tx>(
 ) -> Result<Seen<File>> {
     let Finished { content, digested, .. } = &input.finished;
     let bytes = content.size.cast_signed();
-    let at = users::change_tree(tx, folder.owner, 1, bytes, input.now).await?;
+    let (at, owner_email) = users::enter_tree(tx, folder.owner, 1, bytes, input.now).await?;
     contents::insert(tx, content, digested.sha512.as_ref()).await?;
     let label = files::free_label(tx, folder.id, &name.label()).await?;
     let created = Stamp { at, by: folder.caller() };
     let modified = input.end.modified.unwrap_or(at);
+    let path = upload_path(folder.owner, name, input.uuid);
+    let type_id = input.end.type_id.unwrap_or(TYPE_DEFAULT);
     let new = NewFile {
         name,
         label: &label,
         hex: input.hex,
-        path: &upload_path(folder.owner, name, input.uuid),
-        type_id: input.end.type_id.unwrap_or(TYPE_DEFAULT),
+        path: &path,
+        type_id,
         size: content.size,
         created,
         modified,
     };
     let id = files::insert(tx, &folder, &new).await?;
-    add_version(tx, input, VersionId { file: id, number: 1 }, created).await?;
+    let version = VersionId { file: id, number: 1 };
+    let (_, wrapping) = add_version(tx, input, version, created).await?;
     let child = Child { id: id.0, hex: Some(&input.hex.to_string()), files: 1, folders: 0, bytes };
     folders::child_changed(tx, folder.id, child, Action::Added, at).await?;
-    Ok(folder.child(unshared_file(tx, id).await?))
+    let made = File {
+        id,
+        owner: folder.owner,
+        owner_email,
+        name: name.as_str().to_owned(),
+        path,
+        type_id,
+        uploaded: at,
+        trashed: None,
+        version: 1,
+        size: content.size,
+        md5: digested.md5,
+        plain: digested.plain,
+        sha512: digested.sha512,
+        hex: input.hex,
+        label: label.as_str().to_owned(),
+        parent: folder.id,
+        created,
+        modified: Stamp { at: modified, by: created.by },
+        shared_with: Vec::new(),
+        in_root: folder.parent.is_none(),
+        content: content.id,
+        objects: Some(content.objects().clone()),
+        master_key: wrapping.master_key,
+        wrapped_key: wrapping.wrapped_key,
+    };
+    check_written(tx, &made).await?;
+    Ok(folder.child(made))
 }
 
 async fn next_version<'tx>(
@@ -182,12 +212,31 @@ async fn next_version<'tx>(
     let at = users::change_tree(tx, file.owner, 0, bytes, input.now).await?;
     contents::insert(tx, content, digested.sha512.as_ref()).await?;
     let id = VersionId { file: file.id, number: files::next_number(tx, &file).await? };
-    let version = add_version(tx, input, id, Stamp { at, by: file.caller() }).await?;
+    let stamp = Stamp { at, by: file.caller() };
+    let (version, wrapping) = add_version(tx, input, id, stamp).await?;
     files::set_current(tx, &version).await?;
     if let Some(type_id) = input.end.type_id {
         files::set_type(tx, &file, type_id).await?;
     }
-    replaced(tx, file, bytes, at).await
+    note_replaced(tx, &file, bytes, at).await?;
+    let mut seen = file.into_seen();
+    let made = File {
+        type_id: input.end.type_id.unwrap_or(seen.type_id),
+        uploaded: at,
+        version: id.number,
+        size: content.size,
+        md5: digested.md5,
+        plain: digested.plain,
+        sha512: digested.sha512,
+        modified: Stamp { at: version.modified, by: stamp.by },
+        content: content.id,
+        objects: Some(content.objects().clone()),
+        master_key: wrapping.master_key,
+        wrapped_key: wrapping.wrapped_key,
+        ..seen.node
+    };
+    seen.node = written(tx, made).await?;
+    Ok(seen)
 }
 
 /// Notes that a file has another content now, and shows it again.
@@ -197,11 +246,15 @@ pub(in crate::drive) async fn replaced<'tx>(
     bytes: i64,
     at: Time,
 ) -> Result<Seen<File>> {
-    let hex = file.hex.to_string();
-    let child = Child { id: file.id.0, hex: Some(&hex), files: 0, folders: 0, bytes };
-    folders::child_changed(tx, file.parent, child, Action::Modified, at).await?;
+    note_replaced(tx, &file, bytes, at).await?;
     let now = own_file(tx, file.id).await?;
     Ok(file.into_seen().map(|_| now))
+}
+
+async fn note_replaced(tx: &mut Tx<'_>, file: &File, bytes: i64, at: Time) -> Result<()> {
+    let hex = file.hex.to_string();
+    let child = Child { id: file.id.0, hex: Some(&hex), files: 0, folders: 0, bytes };
+    folders::child_changed(tx, file.parent, child, Action::Modified, at).await
 }
 
 async fn add_version(
@@ -209,13 +262,13 @@ async fn add_version(
     input: &Commit,
     id: VersionId,
     created: Stamp,
-) -> Result<Version> {
+) -> Result<(Version, Wrapping)> {
     let Finished { content, key, digested } = &input.finished;
     let modified = input.end.modified.unwrap_or(created.at);
     let version = Version { id, size: content.size, md5: digested.md5, created, modified };
     let sealed = Wrapped { content: content.id, objects: content.objects(), plain: digested.plain };
-    insert_version(tx, &input.keys, &version, &sealed, key).await?;
-    Ok(version)
+    let wrapping = insert_version(tx, &input.keys, &version, &sealed, key).await?;
+    Ok((version, wrapping))
 }
 
 /// The content that a version shows.
@@ -225,6 +278,12 @@ pub(in crate::drive) struct Wrapped<'a> {
     pub(in crate::drive) plain: bool,
 }
 
+/// A version's key, and the master key that it is wrapped under.
+pub(in crate::drive) struct Wrapping {
+    master_key: String,
+    wrapped_key: [u8; WRAPPED_KEY_LEN],
+}
+
 /// Records a version, with its content's key wrapped for it alone.
 pub(in crate::drive) async fn insert_version(
     tx: &mut Tx<'_>,
@@ -232,13 +291,14 @@ pub(in crate::drive) async fn insert_version(
     version: &Version,
     sealed: &Wrapped<'_>,
     key: &DataKey,
-) -> Result<()> {
+) -> Result<Wrapping> {
     let Version { id, size, md5, created, modified } = version;
     let of = (sealed.content, *size);
     let context = wrap_context(id.file, id.number, of, md5, sealed.objects)?;
     // Asking first costs a journey to the database each time; the active key changes once a year.
     let mut active = keys.active();
     loop {
+        let wrapped_key = keys.wrap(&active, &context, key)?;
         let new = NewVersion {
             file: id.file,
             number: id.number,
@@ -249,10 +309,10 @@ pub(in crate::drive) async fn insert_version(
             created: *created,
             modified: *modified,
             master_key: &active,
-            wrapped_key: &keys.wrap(&active, &context, key)?,
+            wrapped_key: &wrapped_key,
         };
         if files::insert_version(tx, &new).await? {
-            return Ok(());
+            return Ok(Wrapping { master_key: active, wrapped_key });
         }
         let now = active_key(tx, keys).await?;
         if now == active {
