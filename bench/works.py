@@ -240,12 +240,15 @@ def big(run, who, place):
             copied = run.load("-X", "COPY", "-n", 1, "-H", f"Destination: {server.url}/copy", f"{server.url}/file.dat")
         return {**range_figures(asked), "copy-10g": copied["p50_us"] / 1000}
     with run.kept(f"big-{size}", place, fill) as server:
-        files = server.call("GET", "/rest/self/my_files/library_files")["items"]
-        found = {file["name"]: file["id"] for file in files if file["name"] in ("big", "small")}
+        found = {
+            name: server.call("GET", f"/rest/self/my_files/library_files?file_name={name}")["items"][0]["id"]
+            for name in ("big", "small")
+        }
         taken = {"big": [], "small": []}
         for turn in range(11):
             for name, times in taken.items():
-                text = f"file_name=copy-{{n}}&source_id={found[name]}"
+                # A store that was kept has those of an earlier run.
+                text = f"file_name=copy-{time.time_ns()}-{{n}}&source_id={found[name]}"
                 path = f"{server.url}/rest/self/my_files/library_files"
                 times.append(run.load("-n", 5, *server.header, *FORM, "--text", text, path)["p50_us"] / 1000)
         asked = run.load(*ranged, *server.header, f"{server.url}/rest/files/{found['big']}")
