@@ -25,6 +25,8 @@ import works
 COMMITTED = pathlib.Path(__file__).with_name("instructions.txt")
 HEAD = "# Instructions of a request, by scripts/instructions --write, on: "
 TOLERANCE = 0.05
+# Which writes share a commit, and which names are indexed and merged together, depends on the moment.
+TOLERANCE_WRITE, TOLERANCE_RENAME = 0.1, 0.25
 GROWTH = 1.2
 # Enough that what runs beside them, such as a checkpoint, is spread thin.
 WARM, COUNTED = 30, 600
@@ -55,6 +57,12 @@ def skipping(arguments, used):
 
 def is_write(kind):
     return any(word in kind for word in WRITES)
+
+
+def tolerance(kind):
+    if "rename" in kind:
+        return TOLERANCE_RENAME
+    return TOLERANCE_WRITE if is_write(kind) else TOLERANCE
 
 
 class Counter:
@@ -240,7 +248,7 @@ class Committed:
         return count / before - 1 if before else math.inf
 
     def is_near(self, kind, count):
-        return abs(self.change(kind, count)) <= TOLERANCE
+        return abs(self.change(kind, count)) <= tolerance(kind)
 
     def nearer(self, one, other):
         return {kind: min(one[kind], other[kind], key=lambda count: abs(self.change(kind, count))) for kind in one}
