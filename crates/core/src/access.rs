@@ -4,8 +4,7 @@
 //! The owner of a tree may do everything in it. To others a share on a file or a folder gives a
 //! [`Role`], for it and for all that lies below it; of several the strongest counts.
 
-use crate::catalog::asked::Part;
-use crate::catalog::asked::{self, Asked, FileAndContent};
+use crate::catalog::asked::{self, Asked, FileAndContent, Part};
 use crate::catalog::conn::Tx;
 use crate::catalog::files::File;
 use crate::catalog::shares;

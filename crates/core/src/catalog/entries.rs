@@ -56,7 +56,7 @@ pub(crate) const FOUND_AMONG: Sql =
     sql!(found_among!(listed!(postgres "$6")), found_among!(listed!(sqlite "$6")));
 
 statements! {
-    FILES_AT = files_page!("", "limit $2 offset $3");
+    FILES_FIRST = files_page!("", "limit $2");
     FILES_BEHIND = files_page!("and (n.label_key, n.id) > ($3, $4)", "limit $2");
     FOUND = found!("n.id, n.kind", "order by n.kind, n.label_key, n.id limit $6 offset $7");
     FOUND_COUNT = found!("count(*)", "");
@@ -67,27 +67,17 @@ statements! {
         and (n.owner = $1 or $1 = 0) order by n.trashed, n.id";
 }
 
-/// Where a run of children begins.
-pub(crate) enum From<'a> {
-    /// Behind so many.
-    At(u64),
-    /// Behind this one.
-    Behind(&'a EntryKey),
-}
-
-/// Files directly inside a folder.
+/// Files directly inside a folder, from its first one on or behind one.
 pub(crate) async fn files(
     tx: &mut Tx<'_>,
     folder: FolderId,
-    from: &From<'_>,
+    behind: Option<&EntryKey>,
     limit: u64,
 ) -> Result<Vec<File>> {
     let limit = limit.cast_signed();
-    match from {
-        From::At(offset) => tx.all(&FILES_AT, params![folder.0, limit, offset.cast_signed()]).await,
-        From::Behind(key) => {
-            tx.all(&FILES_BEHIND, params![folder.0, limit, &key.label_key, key.id]).await
-        }
+    match behind {
+        None => tx.all(&FILES_FIRST, params![folder.0, limit]).await,
+        Some(key) => tx.all(&FILES_BEHIND, params![folder.0, limit, &key.label_key, key.id]).await,
     }
 }
 

@@ -82,7 +82,7 @@ statements! {
         created_by, modified, modified_by, hex, path, type_id, version, last_version, size, uploaded) \
         values ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9, $8, $10, $11, $12, 1, 1, $13, $7) returning id";
     /// SQLite would keep copies of the pages that an `insert … select` changes. There the master key that does
-    /// not wrap is a null, and a row with that is left out.
+    /// not wrap is a null, and a row with that is left out; so is a number that is taken, and neither is believed.
     VERSION_INSERT = concat!("insert into ", version_columns!(),
         " select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 \
         where exists (select 1 from master_keys where id = $10 and replaced is null)"),
@@ -454,7 +454,7 @@ pub(crate) async fn arrange<'tx>(
     arrange_node(tx, file.id.0, place, (file.owner, Some(file.parent), renamed)).await
 }
 
-/// Writes where a node is to be; `from` says whose it is, in what, and whether it is to be called anything else.
+/// Writes where a node is to be; `owner` and `folder` are where it is, `renamed` that it is to be called something else.
 pub(super) async fn arrange_node(
     tx: &mut Tx<'_>,
     node: i64,

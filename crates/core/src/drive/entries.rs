@@ -344,7 +344,8 @@ pub(super) async fn entry(
 
 /// A file that is known to be there, with whom it is shared.
 pub(super) async fn own_file(tx: &mut Tx<'_>, id: FileId) -> Result<File> {
-    let mut file = unshared_file(tx, id).await?;
+    let found = files::find(tx, id.into()).await?;
+    let mut file = found.ok_or_else(|| Error::internal("a file that was found is not there"))?;
     files::load_shares(tx, &mut file).await?;
     Ok(file)
 }
@@ -363,12 +364,6 @@ pub(super) async fn check_written(tx: &mut Tx<'_>, file: &File) -> Result<()> {
         assert_eq!(format!("{file:?}"), format!("{found:?}"), "a file is not what was written");
     }
     Ok(())
-}
-
-/// A file that is known to be there, and to be shared with no one.
-pub(super) async fn unshared_file(tx: &mut Tx<'_>, id: FileId) -> Result<File> {
-    let found = files::find(tx, id.into()).await?;
-    found.ok_or_else(|| Error::internal("a file that was found is not there"))
 }
 
 /// A folder that is known to be there.

@@ -7,7 +7,7 @@ use super::once::{Request, recall};
 use crate::access::{Caller, Granted, Right, grant_folder};
 use crate::audit::{Act, Event, did};
 use crate::catalog::conn::Tx;
-use crate::catalog::entries::{self, From, key};
+use crate::catalog::entries::{self, key};
 use crate::catalog::files::{self, Place};
 use crate::catalog::folders::{self, Action, Child, DEPTH_MAX, NewFolder};
 use crate::catalog::{shares, trash, users};
@@ -443,8 +443,7 @@ async fn copy_some_files(
     behind: Option<&EntryKey>,
     now: Time,
 ) -> Result<Option<EntryKey>> {
-    let from = behind.map_or(From::At(0), From::Behind);
-    let files = entries::files(tx, source.id, &from, CHUNK).await?;
+    let files = entries::files(tx, source.id, behind, CHUNK).await?;
     let spot = Spot { owner: copy.owner, folder: copy.id, by: source.caller() };
     let mut bytes = 0;
     for file in &files {

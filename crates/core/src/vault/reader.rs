@@ -68,32 +68,32 @@ impl ContentReader {
             if let Some(piece) = self.ready.pop_front() {
                 return Ok(Some(piece));
             }
-            let opened = match &mut self.ahead {
-                Some(ahead) => {
-                    let opened = ahead.await;
-                    self.ahead = None;
-                    opened.map_err(Error::internal)??
-                }
-                None => {
-                    let Some(window) = self.windows.as_mut().and_then(Windows::next) else {
-                        return Ok(None);
-                    };
-                    if let Some(opened) = window.open_cached()? {
-                        // A whole content may be at hand, and others wait for this thread.
-                        tokio::task::yield_now().await;
-                        opened
-                    } else {
-                        self.ahead = Some(window.begin());
-                        continue;
-                    }
-                }
+            if let Some(ahead) = &mut self.ahead {
+                let opened = ahead.await;
+                self.ahead = None;
+                self.take(opened.map_err(Error::internal)??);
+                continue;
+            }
+            let Some(window) = self.windows.as_mut().and_then(Windows::next) else {
+                return Ok(None);
             };
-            self.ready = opened.pieces;
-            if let Some(windows) = &mut self.windows {
-                windows.opener = Some(opened.opener);
-                if windows.wants_ahead() {
-                    self.ahead = windows.next().map(Window::begin);
-                }
+            if let Some(opened) = window.open_cached()? {
+                self.take(opened);
+                // A whole content may be at hand, and others wait for this thread. What was opened is kept first:
+                // a caller that gives up here and asks again misses nothing.
+                tokio::task::yield_now().await;
+            } else {
+                self.ahead = Some(window.begin());
+            }
+        }
+    }
+
+    fn take(&mut self, opened: Opened) {
+        self.ready = opened.pieces;
+        if let Some(windows) = &mut self.windows {
+            windows.opener = Some(opened.opener);
+            if windows.wants_ahead() {
+                self.ahead = windows.next().map(Window::begin);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Any range of any content is that slice of it.
 
 use crate::world::{World, bytes, end};
+use futures_util::FutureExt as _;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
@@ -60,6 +61,25 @@ fn a_range_is_the_slice_at_every_bound() {
         prop_assert!(read.unwrap() == wanted, "{} bytes, {:?}", content.len(), range);
         Ok(())
     });
+}
+
+/// Each piece is asked for, given up at the first wait, and asked for again.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_gives_up_waiting_and_asks_again_misses_nothing() {
+    let world = World::new().await;
+    let content = bytes(5 * WINDOW + 1);
+    let id = world.put("file.bin", &content).await.id;
+    let download = world.drive.download(&world.caller, id).await.unwrap();
+    let (mut body, mut got) = (download.read(0..content.len() as u64).unwrap(), Vec::new());
+    loop {
+        let asked = match body.next().now_or_never() {
+            Some(piece) => piece,
+            None => body.next().await,
+        };
+        let Some(piece) = asked.unwrap() else { break };
+        got.extend_from_slice(&piece);
+    }
+    assert!(got == content, "{} of {} bytes", got.len(), content.len());
 }
 
 #[test]
