@@ -31,6 +31,9 @@ GROWTH = 1.2
 # Enough that what runs beside them, such as a checkpoint, is spread thin.
 WARM, COUNTED = 30, 600
 FEWER_WARM, FEWER = 5, 30
+# The index of names merges its parts now and then, a little with each batch: where stores are compared, so many renames
+# that each has seen both.
+RENAMES = 6000
 PARTS = 3
 # Each second what was done is linked in the audit log, and names are indexed: what a kind of request leaves to that
 # is its own, and comes to its end before the next one.
@@ -186,7 +189,7 @@ def kinds(server):
 UPLOADED = {"rescale upload 4 KiB": "rescale", "filr upload 4 KiB": "filr"}
 
 
-def measure(tools, directory, files, only):
+def measure(tools, directory, files, only, renames=COUNTED):
     counter = Counter(tools, directory)
     server = counter.server
     server.directory.mkdir(parents=True)
@@ -216,8 +219,10 @@ def measure(tools, directory, files, only):
             listed.write_text("".join(line.replace("ID", name) + "\n" for name in names))
             arguments = ["--list", listed, *arguments, *server.header, server.url]
             counter.load("-n", WARM, *arguments)
-            behind = partial(skipping, arguments)
-            counted[kind] = counter.count_each(kind, COUNTED, behind)
+            count = COUNTED
+            if "rename" in kind:
+                count, arguments = renames, ["--cycle", *arguments]
+            counted[kind] = counter.count_each(kind, count, partial(skipping, arguments))
     finally:
         server.stop()
         shutil.rmtree(directory, ignore_errors=True)
@@ -276,7 +281,9 @@ def compare(measured):
 
 def grow(chosen, directory):
     sizes = [int(size) for size in chosen.sizes.split(",")]
-    counted = {size: measure(chosen.tools, directory / str(size), size, chosen.kinds) for size in sizes}
+    counted = {
+        size: measure(chosen.tools, directory / str(size), size, chosen.kinds, RENAMES) for size in sizes
+    }
     good = True
     print(f"{'files':<32}" + "".join(f"{size:>22,}" for size in sizes))
     for kind in counted[sizes[0]]:

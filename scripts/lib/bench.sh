@@ -37,9 +37,9 @@ ensure_peer() {
   rm -rf "$peers/build"
 }
 
-# build_bench: the server, the program that fills stores, and the load generator.
+# build_bench: the server, the program that fills stores, a limit, and the load generator.
 build_bench() {
   cargo build --release --quiet --locked -p bindery
-  cargo build --release --quiet --locked -p bindery-core --example seed
+  cargo build --release --quiet --locked -p bindery-core --example seed --example bare
   cargo build --release --quiet --locked --manifest-path bench/load/Cargo.toml
 }

@@ -231,7 +231,7 @@ impl Drive {
     /// Begins the SHA-512 of a content that was too large for it to be made on the way in, when no upload
     /// needs the processor more. What does not come to its end here, the sweep makes.
     pub(crate) fn digest_later(&self, file: &files::File) {
-        if file.sha512.is_some() {
+        if file.sha512().is_some() {
             return;
         }
         let (drive, file) = (self.clone(), file.clone());
@@ -247,7 +247,7 @@ impl Drive {
         self.uploads().none().await;
         match self.find_file(file.id).await {
             // The sweep may have been here, or whoever removes files.
-            Ok(now) if now.content == file.content && now.sha512.is_some() => Ok(()),
+            Ok(now) if now.content() == file.content() && now.sha512().is_some() => Ok(()),
             Err(Error::NotFound(_)) => Ok(()),
             Ok(_) => self.make_sha512(file, Some(self.uploads())).await,
             Err(error) => Err(error),
@@ -257,7 +257,7 @@ impl Drive {
     async fn make_sha512(&self, file: &files::File, behind: Option<&Uploads>) -> Result<()> {
         let sha512 = self.sha512_of(file, behind).await?;
         self.catalog()
-            .write((file.content, sha512), |tx, (content, sha512)| {
+            .write((file.held()?.content, sha512), |tx, (content, sha512)| {
                 Box::pin(contents::set_sha512(tx, *content, sha512))
             })
             .await

@@ -25,25 +25,23 @@ impl From<Error> for Refused {
     }
 }
 
-/// Who asks, by credentials that are good now: HTTP Basic with a password or with a token in its place, or a
-/// token header.
+/// Who asks: HTTP Basic with a password or with a token in its place, or a token header. A password was verified;
+/// whether a token is good, each operation finds out in its own transaction.
 pub(crate) async fn sign_in(
     app: &App,
     headers: &HeaderMap,
     address: IpAddr,
 ) -> Result<Caller, Refused> {
     let header = headers.get(AUTHORIZATION).map(http::HeaderValue::as_bytes);
-    let caller = match authorization::read(header) {
-        Ok(Shown::Token(token)) => Caller::with_token(token),
+    match authorization::read(header) {
+        Ok(Shown::Token(token)) => Ok(Caller::with_token(token)),
         Ok(Shown::Basic { password, .. }) if password.starts_with(TOKEN_PREFIX) => {
-            Caller::with_token(&password)
+            Ok(Caller::with_token(&password))
         }
         Ok(Shown::Basic { user, password }) => {
-            return Ok(app.drive.sign_in(&user, &password, address).await?);
+            Ok(app.drive.sign_in(&user, &password, address).await?)
         }
-        Err(Unreadable::Missing) => return Err(Refused::Missing),
-        Err(_) => return Err(Refused::Unreadable),
-    };
-    app.drive.identify(&caller).await?;
-    Ok(caller)
+        Err(Unreadable::Missing) => Err(Refused::Missing),
+        Err(_) => Err(Refused::Unreadable),
+    }
 }

@@ -5,7 +5,7 @@ use super::conn::Tx;
 use super::files::{File, FileAndReader, file_columns, file_joins, gather};
 use super::folders::{self, folder_columns, folder_joins};
 use super::row::{FromRow, Row, Value, params};
-use super::sql::statements;
+use super::sql::{Sql, statements};
 use super::users::{User, user_columns};
 use crate::access::{Caller, Credential, Role, Roles};
 use crate::clock::Time;
@@ -16,23 +16,27 @@ use std::borrow::Borrow;
 
 /// The id of the one who asks: no row if the credentials are not good now. `$1` is a token's hash, or `$2`
 /// a user whose password was verified against the hash `$3`; `$4` is the time.
+// Not a union of the two: the embedded engine would make all that is joined with it twice, once for each. A server
+// takes the type of `$2` from where it stands first.
 macro_rules! me {
     () => {
-        "select u.id as id from tokens t join users u on u.id = t.user_id \
-            where t.hash = $1 and (t.expires is null or t.expires > $4) and u.disabled = 0 \
-         union all select u.id from users u \
-            where u.id = $2 and u.password = $3 and u.disabled = 0"
+        concat!("select u.id as id from users u where ", is_me!())
     };
 }
 
-/// The same, or nobody, with a link whose secret has the hash `$5`.
-macro_rules! me_or_link {
+/// The same, of a user `u`.
+macro_rules! is_me {
     () => {
-        concat!(
-            me!(),
-            " union all select 0 from shares s \
-                where s.link_hash = $5 and (s.expires is null or s.expires > $4)"
-        )
+        "u.id = coalesce($2, (select t.user_id from tokens t \
+            where t.hash = $1 and (t.expires is null or t.expires > $4))) \
+         and u.disabled = 0 and ($2 is null or u.password = $3)"
+    };
+}
+
+/// Nobody, with a link whose secret has the hash `$1`; `$2` is the time.
+macro_rules! nobody {
+    () => {
+        "select 0 as id from shares s where s.link_hash = $1 and (s.expires is null or s.expires > $2)"
     };
 }
 
@@ -41,7 +45,10 @@ macro_rules! me_or_link {
 // `cross join` tells the embedded engine, which knows no statistics, to walk first and look up then. A
 // common table expression that is used twice would be a table of its own there, which takes long.
 macro_rules! roles {
-    ($when:literal, $applies:literal) => {
+    ($when:literal) => {
+        roles!($when, "$4", "s.user_id = me.id or s.kind = 2")
+    };
+    ($when:literal, $now:literal, $applies:literal) => {
         concat!(
             "case when ",
             $when,
@@ -51,31 +58,50 @@ macro_rules! roles {
                     where a.id = up.parent) \
              select 4 * max(s.role) + coalesce(max(case when up.height > 0 then s.role end), 0) \
                 from up cross join shares s \
-                where s.node = up.id and (s.expires is null or s.expires > $4) and (",
+                where s.node = up.id and (s.expires is null or s.expires > ",
+            $now,
+            ") and (",
             $applies,
             ")) end"
         )
     };
 }
 
-/// A file by its number, its UUID or the hash of a link's secret, whichever is given.
+/// A file by its number or its UUID, whichever is given; with a link, also by the hash of its secret.
 macro_rules! file_asked {
-    ($more:literal, $joins:literal, $number:literal) => {
+    (user $more:literal, $joins:literal, $number:literal) => {
+        file_asked!(
+            me!(),
+            roles!(""),
+            "coalesce($5, (select h.id from nodes h where h.hex = $6))",
+            $more,
+            $joins,
+            $number
+        )
+    };
+    (link $more:literal, $joins:literal, $number:literal) => {
+        file_asked!(
+            nobody!(),
+            roles!("", "$2", "s.link_hash = $1 and up.height = 0"),
+            "coalesce($3, (select h.id from nodes h where h.hex = $4), \
+             (select l.node from shares l where l.link_hash = $5))",
+            $more,
+            $joins,
+            $number
+        )
+    };
+    ($who:expr, $roles:expr, $file:literal, $more:literal, $joins:literal, $number:literal) => {
         concat!(
             "select me.id, ",
-            roles!(
-                "",
-                "s.user_id = me.id or (s.kind = 2 and me.id <> 0) \
-                 or (s.link_hash = $5 and up.height = 0)"
-            ),
+            $roles,
             ", c.id is not null, ",
             file_columns!(),
             $more,
             " from (",
-            me_or_link!(),
-            ") me left join nodes n on n.kind = 1 and n.id = coalesce($6, \
-             (select h.id from nodes h where h.hex = $7), \
-             (select l.node from shares l where l.link_hash = $8)) ",
+            $who,
+            ") me left join nodes n on n.kind = 1 and n.id = ",
+            $file,
+            " ",
             file_joins!("left ", $number),
             $joins
         )
@@ -95,11 +121,11 @@ macro_rules! children_asked {
     ($from:literal, $way:literal, $limit:literal) => {
         concat!(
             "select k.place, n.label_key, me.id, ",
-            roles!("k.place = 0 and ", "s.user_id = me.id or s.kind = 2"),
-            ", v.file is not null or f.id is not null, n.kind, ",
+            roles!("k.place = 0 and "),
+            ", (n.id is not null and n.kind = 1) or f.id is not null, n.kind, ",
             folder_columns!(),
             ", ",
-            file_columns!("null, null"),
+            file_columns!(shown),
             " from (",
             me!(),
             ") me left join (select ",
@@ -118,22 +144,26 @@ macro_rules! children_asked {
             " ",
             $limit,
             ") shown) k on 0 = 0 left join nodes n on n.id = k.id ",
-            file_joins!(versions "left ", "n.version"),
+            file_joins!(shown "left "),
             " left join folders f on f.id = n.id"
         )
     };
 }
 
 statements! {
-    ME = concat!("select ", user_columns!(), " from (", me!(), ") me join users u on u.id = me.id");
-    FILE = file_asked!("", "", "n.version");
-    FILE_AND_READERS = file_asked!(", r.email", " left join shares g on g.node = n.id \
+    ME = concat!("select ", user_columns!(), " from users u where ", is_me!());
+    FILE = file_asked!(user "", "", "n.version");
+    FILE_AND_READERS = file_asked!(user ", r.email", " left join shares g on g.node = n.id \
         left join users r on r.id = g.user_id order by r.email_key", "n.version");
-    FILE_AND_CONTENT = file_asked!(", i.sealed",
-        " left join inline_contents i on i.content = v.content", "coalesce($9, n.version)");
-    FOLDER = concat!("select me.id, ", roles!("", "s.user_id = me.id or s.kind = 2"),
+    FILE_AND_CONTENT = file_asked!(user ", i.sealed",
+        " left join inline_contents i on i.content = v.content", "coalesce($7, n.version)");
+    LINKED = file_asked!(link "", "", "n.version");
+    LINKED_AND_CONTENT = file_asked!(link ", i.sealed",
+        " left join inline_contents i on i.content = v.content", "coalesce($6, n.version)");
+    FOLDER = concat!("select me.id, ", roles!(""),
         ", f.id is not null, ", folder_columns!(), " from (", me!(), ") me \
-        left join nodes n on n.kind = 0 and n.id = ", folder!(), " ", folder_joins!("left "));
+        left join nodes n on n.kind = 0 \
+        and n.id = coalesce($5, (select t.root from trees t where t.owner = me.id)) ", folder_joins!("left "));
     CHILDREN_AT = children_asked!("n.kind >= $8", "asc", "limit $7 offset $9");
     CHILDREN_TO = children_asked!("n.kind >= $8", "desc", "limit $7 offset $9");
     CHILDREN_BEHIND = children_asked!("(n.kind, n.label_key, n.id) > ($8, $9, $10)", "asc", "limit $7");
@@ -179,7 +209,7 @@ impl FromRow for FileAndContent {
 
 /// Whose credentials these are; a link is nobody's.
 pub(crate) async fn user(tx: &mut Tx<'_>, caller: &Caller, now: Time) -> Result<Option<User>> {
-    tx.opt(&ME, &credentials(caller, now)[..SIGNED_IN]).await
+    tx.opt(&ME, &credentials(caller, now)).await
 }
 
 /// A file, in the trash or not; without a name, the one that the caller's link leads to. `None`: the
@@ -190,18 +220,22 @@ pub(crate) async fn file(
     now: Time,
     file: Option<FileRef>,
 ) -> Result<Option<Asked<File>>> {
-    tx.opt(&FILE, &with_file(caller, now, &Name::of(file))).await
+    let (hex, statement) = (hex_of(file), by(caller, &FILE, &LINKED));
+    tx.opt(statement, &with_file(caller, now, file, hex.as_ref())).await
 }
 
-/// The same, with whom it is shared.
+/// The same, with whom it is shared, which a link does not tell.
 pub(crate) async fn file_and_readers(
     tx: &mut Tx<'_>,
     caller: &Caller,
     now: Time,
     file: FileRef,
 ) -> Result<Option<Asked<File>>> {
-    let name = Name::of(Some(file));
-    let params = with_file(caller, now, &name);
+    if let Credential::Link(_) = caller.shown {
+        return self::file(tx, caller, now, Some(file)).await;
+    }
+    let hex = hex_of(Some(file));
+    let params = with_file(caller, now, Some(file), hex.as_ref());
     let rows: Vec<Asked<FileAndReader>> = tx.all(&FILE_AND_READERS, &params).await?;
     let mut asked = None;
     let mut found = Vec::new();
@@ -221,11 +255,10 @@ pub(crate) async fn file_and_content(
     file: FileRef,
     version: Option<u64>,
 ) -> Result<Option<Asked<FileAndContent>>> {
-    let name = Name::of(Some(file));
-    let version = version.map(u64::cast_signed).into();
-    let mut params = with_file(caller, now, &name).to_vec();
-    params.push(version);
-    tx.opt(&FILE_AND_CONTENT, &params).await
+    let hex = hex_of(Some(file));
+    let mut params = with_file(caller, now, Some(file), hex.as_ref());
+    params.push(version.map(u64::cast_signed).into());
+    tx.opt(by(caller, &FILE_AND_CONTENT, &LINKED_AND_CONTENT), &params).await
 }
 
 /// A folder, in the trash or not. `None`: the credentials are not good.
@@ -308,25 +341,18 @@ impl FromRow for Entry {
     }
 }
 
-/// How many parameters say who has signed in.
-pub(super) const SIGNED_IN: usize = 4;
-
-/// What [`me!`] and [`me_or_link!`] begin with.
-pub(super) fn credentials(caller: &Caller, now: Time) -> [Value<'_>; 5] {
-    let (mut token, mut user, mut password, mut link) =
-        (Value::Null, Value::Null, Value::Null, Value::Null);
-    match &caller.shown {
-        Credential::Token(hash) => token = hash.into(),
-        Credential::Password { user: id, verified } => {
-            (user, password) = (id.0.into(), verified.into());
-        }
-        Credential::Link(hash) => link = hash.into(),
-    }
-    [token, user, password, now.into(), link]
+/// What [`me!`] begins with. A link is nobody's credentials.
+pub(super) fn credentials(caller: &Caller, now: Time) -> [Value<'_>; 4] {
+    let [token, user, password] = match &caller.shown {
+        Credential::Token(hash) => [hash.into(), Value::Null, Value::Null],
+        Credential::Password { user, verified } => [Value::Null, user.0.into(), verified.into()],
+        Credential::Link(_) => [Value::Null; 3],
+    };
+    [token, user, password, now.into()]
 }
 
 fn with_folder(caller: &Caller, now: Time, folder: FolderRef) -> [Value<'_>; 5] {
-    let [token, user, password, now, _] = credentials(caller, now);
+    let [token, user, password, now] = credentials(caller, now);
     let id = match folder {
         FolderRef::Home => Value::Null,
         FolderRef::Id(id) => Value::Int(id.0),
@@ -334,33 +360,37 @@ fn with_folder(caller: &Caller, now: Time, folder: FolderRef) -> [Value<'_>; 5] 
     [token, user, password, now, id]
 }
 
-/// What leads to a file.
-enum Name {
-    Id(i64),
-    Hex(String),
-    Link,
+/// The statement for who has signed in, or the one for who comes with a link.
+fn by<'s>(caller: &Caller, user: &'s Sql, link: &'s Sql) -> &'s Sql {
+    if matches!(caller.shown, Credential::Link(_)) { link } else { user }
 }
 
-fn with_file<'a>(caller: &'a Caller, now: Time, file: &'a Name) -> [Value<'a>; 8] {
-    let [token, user, password, now, link] = credentials(caller, now);
-    let mut names = [Value::Null; 3];
+fn hex_of(file: Option<FileRef>) -> Option<String> {
     match file {
-        Name::Id(id) => names[0] = Value::Int(*id),
-        Name::Hex(hex) => names[1] = hex.into(),
-        Name::Link => names[2] = link,
+        Some(FileRef::Hex(hex)) => Some(hex.to_string()),
+        _ => None,
     }
-    let [id, hex, linked] = names;
-    [token, user, password, now, link, id, hex, linked]
 }
 
-impl Name {
-    fn of(file: Option<FileRef>) -> Self {
-        match file {
-            Some(FileRef::Id(id)) => Name::Id(id.0),
-            Some(FileRef::Hex(hex)) => Name::Hex(hex.to_string()),
-            None => Name::Link,
+/// What [`file_asked!`] begins with.
+fn with_file<'a>(
+    caller: &'a Caller,
+    now: Time,
+    file: Option<FileRef>,
+    hex: Option<&'a String>,
+) -> Vec<Value<'a>> {
+    let id = match file {
+        Some(FileRef::Id(id)) => Some(id.0),
+        _ => None,
+    };
+    let named = [id.into(), hex.into()];
+    match &caller.shown {
+        Credential::Link(hash) => {
+            let linked = file.is_none().then_some(hash);
+            [&[hash.into(), now.into()][..], &named, &[linked.into()]].concat()
         }
+        _ => [&credentials(caller, now)[..], &named].concat(),
     }
 }
 
-pub(super) use me;
+pub(super) use {is_me, me};

@@ -102,7 +102,7 @@ tables! {
     trees, key 1, counts false: owner root files bytes change clock;
     nodes, key 1, counts true:
         id parent owner kind name name_key label label_key created modified trashed hex path type_id
-        version size uploaded created_by modified_by trashed_with last_version;
+        version size uploaded created_by modified_by trashed_with last_version md5;
     label_numbers, key 2, counts false: parent label_key next;
     folders, key 1, counts false: id files folders bytes changed;
     unmarked, key 1, counts false: folder;

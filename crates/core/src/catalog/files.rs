@@ -19,13 +19,21 @@ use bytes::Bytes;
 /// `p`.
 macro_rules! file_columns {
     () => {
-        file_columns!("c.objects, c.sha512")
+        file_columns!(
+            "v.number, v.modified, v.created_by, v.size, v.md5, v.content, v.plain, v.master_key, \
+             v.wrapped_key, c.objects, c.sha512"
+        )
     };
-    ($content:literal) => {
-        concat!("n.id, n.owner, o.email, n.name, n.path, n.type_id, n.uploaded, \
-         coalesce(n.trashed, p.trashed), n.hex, n.label, n.parent, n.created, n.created_by, \
-         p.parent is null, v.number, v.modified, v.created_by, v.size, v.md5, v.plain, v.content, \
-         v.master_key, v.wrapped_key, ", $content)
+    // What the file itself shows of its current version.
+    (shown) => {
+        file_columns!("n.version, n.modified, n.modified_by, n.size, n.md5, null")
+    };
+    ($version:literal) => {
+        concat!(
+            "n.id, n.owner, o.email, n.name, n.path, n.type_id, n.uploaded, coalesce(n.trashed, p.trashed), \
+             n.hex, n.label, n.parent, n.created, n.created_by, p.parent is null, n.last_version, ",
+            $version
+        )
     };
 }
 
@@ -33,24 +41,24 @@ macro_rules! file_joins {
     () => {
         file_joins!("", "n.version")
     };
-    ($left:literal, $number:literal) => {
-        concat!(
-            file_joins!(versions $left, $number),
-            " ",
-            $left,
-            "join contents c on c.id = v.content"
-        )
-    };
-    // Without what is kept of contents, which is a look-up for each file.
-    (versions $left:literal, $number:literal) => {
+    (shown $left:literal) => {
         concat!(
             $left,
             "join users o on o.id = n.owner ",
             $left,
-            "join nodes p on p.id = n.parent ",
+            "join nodes p on p.id = n.parent"
+        )
+    };
+    ($left:literal, $number:literal) => {
+        concat!(
+            file_joins!(shown $left),
+            " ",
             $left,
             "join versions v on v.file = n.id and v.number = ",
-            $number
+            $number,
+            " ",
+            $left,
+            "join contents c on c.id = v.content"
         )
     };
 }
@@ -72,15 +80,14 @@ statements! {
         where n.id = $1 and v.number = $2");
     VERSIONS = "select number, size, md5, created, created_by, modified from versions \
         where file = $1 order by number desc";
-    LAST_NUMBER = "select coalesce(last_version, version) from nodes where id = $1";
     INLINE = "select sealed from inline_contents where content = $1";
     TAKEN = "select id, kind from nodes where parent = $1 and label_key = $2 and trashed is null";
     LABEL_NUMBER = "insert into label_numbers (parent, label_key, next) values ($1, $2, 3) \
         on conflict (parent, label_key) do update set next = label_numbers.next + 1 \
         returning next - 1";
     INSERT = "insert into nodes (owner, parent, kind, name, name_key, label, label_key, created, \
-        created_by, modified, modified_by, hex, path, type_id, version, last_version, size, uploaded) \
-        values ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9, $8, $10, $11, $12, 1, 1, $13, $7) returning id";
+        created_by, modified, modified_by, hex, path, type_id, version, last_version, size, uploaded, md5) \
+        values ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9, $8, $10, $11, $12, 1, 1, $13, $7, $14) returning id";
     /// SQLite would keep copies of the pages that an `insert … select` changes. There the master key that does
     /// not wrap is a null, and a row with that is left out; so is a number that is taken, and neither is believed.
     VERSION_INSERT = concat!("insert into ", version_columns!(),
@@ -90,7 +97,7 @@ statements! {
         " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, \
         (select id from master_keys where id = $10 and replaced is null), $11)");
     VERSION_CURRENT = "update nodes set version = $2, size = $3, uploaded = $4, modified = $5, \
-        modified_by = $6, last_version = case when $2 > last_version then $2 else last_version end \
+        modified_by = $6, md5 = $7, last_version = case when $2 > last_version then $2 else last_version end \
         where id = $1";
     VERSION_DELETE = "delete from versions where file = $1 and number = $2 returning content";
     // Each index of a column that is set is written, whether or not the value is another one.
@@ -130,11 +137,6 @@ pub struct File {
     pub size: u64,
     /// MD5 of the content.
     pub md5: [u8; 16],
-    /// Whether the content is plain text: valid UTF-8 without NUL.
-    pub plain: bool,
-    /// SHA-512 of the content; `None` until a large content's is known, and in a list of a folder's children,
-    /// which leaves out what is kept of contents.
-    pub sha512: Option<[u8; 64]>,
     /// The UUID.
     pub hex: FileHex,
     /// What it is called among its siblings.
@@ -149,35 +151,83 @@ pub struct File {
     pub shared_with: Vec<String>,
     /// Whether it lies directly in its owner's root.
     pub(crate) in_root: bool,
-    pub(crate) content: ContentId,
-    /// `None`: the row's list cannot be read, or was left out. The file is listed all the same.
-    pub(crate) objects: Option<ObjectList>,
-    pub(crate) master_key: String,
-    pub(crate) wrapped_key: [u8; WRAPPED_KEY_LEN],
+    /// The highest number that a version of it ever had.
+    pub(crate) last_version: u64,
+    /// `None` in a list of a folder's children, which shows nothing of it.
+    pub(crate) held: Option<Held>,
 }
 
-impl File {
-    /// What the wrapped key of the current version is bound to.
-    pub(crate) fn wrap_context(&self) -> Result<Vec<u8>> {
-        wrap_context(self.id, self.version, (self.content, self.size), &self.md5, self.objects()?)
-    }
+/// The content of a version: what is known of it, and what it takes to read it.
+#[derive(Clone, Debug)]
+pub(crate) struct Held {
+    pub(crate) content: ContentId,
+    pub(crate) plain: bool,
+    pub(crate) master_key: String,
+    pub(crate) wrapped_key: [u8; WRAPPED_KEY_LEN],
+    /// `None`: the row's list cannot be read. The file is listed all the same.
+    pub(crate) objects: Option<ObjectList>,
+    /// `None` until a large content's is known.
+    pub(crate) sha512: Option<[u8; 64]>,
+}
 
-    /// The objects of its content.
+impl Held {
+    /// The objects of the content.
     pub(crate) fn objects(&self) -> Result<&ObjectList> {
         let unreadable = || Error::Damaged { why: "its list of objects cannot be read".into() };
         self.objects.as_ref().ok_or_else(unreadable)
     }
+}
+
+impl File {
+    /// The number of the next version: no number is ever given to two contents.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.last_version + 1
+    }
+
+    /// Whether the content is plain text: valid UTF-8 without NUL. A list of a folder's children does not say so.
+    pub fn plain(&self) -> bool {
+        self.held.as_ref().is_some_and(|held| held.plain)
+    }
+
+    /// SHA-512 of the content; `None` until a large content's is known, and in a list of a folder's children.
+    pub fn sha512(&self) -> Option<[u8; 64]> {
+        self.held.as_ref()?.sha512
+    }
+
+    /// Which content it is; `None` in a list of a folder's children.
+    pub(crate) fn content(&self) -> Option<ContentId> {
+        Some(self.held.as_ref()?.content)
+    }
+
+    /// The content of the version.
+    pub(crate) fn held(&self) -> Result<&Held> {
+        self.held
+            .as_ref()
+            .ok_or_else(|| Error::internal("a file of a list is asked for its content"))
+    }
+
+    /// The objects of its content.
+    pub(crate) fn objects(&self) -> Result<&ObjectList> {
+        self.held()?.objects()
+    }
+
+    /// What the wrapped key of the version is bound to.
+    pub(crate) fn wrap_context(&self) -> Result<Vec<u8>> {
+        let held = self.held()?;
+        wrap_context(self.id, self.version, (held.content, self.size), &self.md5, self.objects()?)
+    }
 
     /// Where the sealed bytes are, which are those that were found inline if they are not in objects.
     pub(crate) fn stored(&self, inline: Option<Vec<u8>>) -> Result<StoredContent> {
-        let objects = self.objects()?;
+        let held = self.held()?;
+        let objects = held.objects()?;
         let sealed = if objects.0.is_empty() {
             let missing = || Error::Damaged { why: "its inline content is missing".into() };
             Sealed::Inline(Bytes::from(inline.ok_or_else(missing)?))
         } else {
             Sealed::Objects(objects.clone())
         };
-        Ok(StoredContent { id: self.content, size: self.size, sealed })
+        Ok(StoredContent { id: held.content, size: self.size, sealed })
     }
 }
 
@@ -213,18 +263,29 @@ impl FromRow for File {
             parent: FolderId(row.take()?),
             created: Stamp { at: row.take()?, by: UserId(row.take()?) },
             in_root: row.take()?,
+            last_version: row.take()?,
             version: row.take()?,
             modified: Stamp { at: row.take()?, by: UserId(row.take()?) },
             size: row.take()?,
             md5: row.take()?,
+            held: Option::from_row(row)?,
+            shared_with: Vec::new(),
+        })
+    }
+}
+
+/// `None` for what shows no content.
+impl FromRow for Option<Held> {
+    fn from_row(row: &mut Row<'_>) -> Result<Self> {
+        let Some(content) = row.take()? else { return Ok(None) };
+        Ok(Some(Held {
+            content: ContentId(content),
             plain: row.take()?,
-            content: ContentId(row.take()?),
             master_key: row.take()?,
             wrapped_key: row.take()?,
             objects: row.take::<String>().ok().and_then(|list| ObjectList::decode(&list)),
             sha512: row.take()?,
-            shared_with: Vec::new(),
-        })
+        }))
     }
 }
 
@@ -244,7 +305,10 @@ pub(super) fn gather(rows: impl IntoIterator<Item = FileAndReader>) -> Vec<File>
         if files.last().is_none_or(|last| last.id != file.id) {
             files.push(file);
         }
-        if let Some(last) = files.last_mut() {
+        // One whom several share it with follows themselves.
+        if let Some(last) = files.last_mut()
+            && last.shared_with.last() != reader.as_ref()
+        {
             last.shared_with.extend(reader);
         }
     }
@@ -296,8 +360,9 @@ pub(crate) async fn load_shares(tx: &mut Tx<'_>, file: &mut File) -> Result<()> 
 
 /// Where the sealed bytes of a file's current version are.
 pub(crate) async fn stored(tx: &mut Tx<'_>, file: &File) -> Result<StoredContent> {
-    let inline = match file.objects()?.0.is_empty() {
-        true => tx.opt(&INLINE, params![&file.content.0]).await?,
+    let held = file.held()?;
+    let inline = match held.objects()?.0.is_empty() {
+        true => tx.opt(&INLINE, params![&held.content.0]).await?,
         false => None,
     };
     file.stored(inline)
@@ -312,6 +377,7 @@ pub(crate) struct NewFile<'a> {
     pub(crate) path: &'a str,
     pub(crate) type_id: i64,
     pub(crate) size: u64,
+    pub(crate) md5: &'a [u8; 16],
     pub(crate) created: Stamp,
     pub(crate) modified: Time,
 }
@@ -347,7 +413,8 @@ pub(crate) async fn insert_at(
                 &file.hex.to_string(),
                 file.path,
                 file.type_id,
-                file.size.cast_signed()
+                file.size.cast_signed(),
+                file.md5
             ],
         )
         .await?;
@@ -396,14 +463,9 @@ pub(crate) async fn insert_version(tx: &mut Tx<'_>, version: &NewVersion<'_>) ->
 pub(crate) async fn set_current(tx: &mut Tx<'_>, version: &Version) -> Result<()> {
     let number = version.id.number.cast_signed();
     let (size, created) = (version.size.cast_signed(), version.created);
-    let params =
-        params![version.id.file.0, number, size, created.at, version.modified, created.by.0];
+    let (by, md5) = (created.by.0, &version.md5);
+    let params = params![version.id.file.0, number, size, created.at, version.modified, by, md5];
     tx.exec(&VERSION_CURRENT, params).await.map(drop)
-}
-
-/// The number of the next version: no number is ever given to two contents.
-pub(crate) async fn next_number<'tx>(tx: &mut Tx<'tx>, file: &Granted<'tx, File>) -> Result<u64> {
-    Ok(tx.one::<u64>(&LAST_NUMBER, params![file.id.0]).await? + 1)
 }
 
 /// Removes a version; the content that it had. `None`: there is no such version.

@@ -86,7 +86,7 @@ statements! {
     CHANGES = concat!(down!(), "select c.at, c.node, c.kind, c.hex, c.action, c.id from down \
         cross join changes c where c.folder = down.id and c.at >= $2 order by c.at, c.id limit $3");
     CHANGES_FORGET = "delete from changes where id in \
-        (select id from changes where at < $1 order by at limit $2)";
+        (select id from (select id, at from changes oldest order by id limit $2) oldest where at < $1)";
     ANCESTRY = concat!(up!(), "select ", folder_columns!(), " from up cross join nodes n ",
         folder_joins!(), " where n.id = up.id and n.kind = 0 order by up.height desc");
     TREE = concat!(down!(), "select ", folder_columns!(), " from down \
@@ -277,7 +277,7 @@ pub(crate) async fn changes(
     tx.all(&CHANGES, params![folder.0, since, limit.cast_signed()]).await
 }
 
-/// Forgets up to `limit` changes from before a time; how many.
+/// Forgets those of the `limit` oldest changes that are from before a time; how many.
 pub(crate) async fn forget_changes(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize> {
     tx.exec(&CHANGES_FORGET, params![before, limit]).await
 }

@@ -7,10 +7,11 @@ use crate::error::Result;
 use crate::id::FileId;
 
 statements! {
-    // A file says of its current version what the version says too; without it no list shows the file.
+    // A file says of its current version what the version says too, for lists.
     SHOWN_OTHERWISE = "select n.id from nodes n \
         left join versions v on v.file = n.id and v.number = n.version \
-        where n.kind = 1 and (v.file is null or v.size <> n.size or v.created <> n.uploaded) \
+        where n.kind = 1 and (v.file is null or v.size <> n.size or v.created <> n.uploaded \
+            or v.modified <> n.modified or v.created_by <> n.modified_by or n.md5 is null or v.md5 <> n.md5) \
         order by n.id limit 20";
 }
 

@@ -2,7 +2,7 @@
 //! counting from the nearer end; never by counting all. Only a search looks at every name, and only where the
 //! index of names has too many candidates or none to give.
 
-use super::asked::{SIGNED_IN, credentials, me};
+use super::asked::{credentials, is_me, me};
 use super::conn::Tx;
 use super::files::{File, FileAndReader, file_columns, file_joins, gather};
 use super::names::listed;
@@ -339,7 +339,7 @@ pub(crate) async fn page(
         (Start::Behind(_), Some(_), None) => &statements.search_behind,
         (Start::Behind(_), Some(_), Some(_)) => &statements.among_behind,
     };
-    let mut params = credentials(run.caller, run.now)[..SIGNED_IN].to_vec();
+    let mut params = credentials(run.caller, run.now).to_vec();
     params.push(Value::Int(limit.cast_signed()));
     match start {
         Start::At(offset) => {

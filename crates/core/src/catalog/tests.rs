@@ -1,6 +1,7 @@
 //! The catalog from inside: every statement on both engines, the plans of those that must not scan,
 //! and the group-commit writer under units that fail, panic or wait.
 
+mod migrate;
 mod names;
 mod plans;
 mod postgres;

@@ -340,6 +340,7 @@ pub(super) async fn copy_to(
         path: &upload_path(spot.owner, name, hex.uuid()),
         type_id: file.type_id,
         size: file.size,
+        md5: &file.md5,
         created,
         modified: file.modified.at,
     };
@@ -362,12 +363,18 @@ pub(super) async fn rewrap(
     file: &File,
     version: &Version,
 ) -> Result<()> {
-    let master_key = &file.master_key;
+    let held = file.held()?;
+    let master_key = &held.master_key;
     if !keys.holds(master_key) && master_keys::is_known(tx, master_key).await? {
         return Err(not_held(master_key));
     }
-    let key = keys.unwrap(master_key, &file.wrap_context()?, &file.wrapped_key)?;
-    let sealed = Wrapped { content: file.content, objects: file.objects()?, plain: file.plain };
+    let key = keys.unwrap(master_key, &file.wrap_context()?, &held.wrapped_key)?;
+    let sealed = Wrapped {
+        content: held.content,
+        objects: held.objects()?,
+        plain: held.plain,
+        sha512: held.sha512,
+    };
     insert_version(tx, keys, version, &sealed, &key).await.map(drop)
 }
 

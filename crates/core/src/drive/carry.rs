@@ -45,8 +45,8 @@ where
         seen.versions += 1;
         seen.bytes += version.size;
         // Versions that are copies of each other have one content.
-        if begun.insert(version.content) {
-            let content = version.content;
+        let content = version.held()?.content;
+        if begun.insert(content) {
             let work = work(version);
             under_way.spawn(async move { (content, work.await) });
         }
@@ -95,7 +95,7 @@ pub(super) async fn carry(from: &Vault, to: &Vault, version: &File) -> Result<bo
         return Ok(false);
     }
     let sealed = Sealed::Objects(version.objects()?.clone());
-    let content = StoredContent { id: version.content, size: version.size, sealed };
+    let content = StoredContent { id: version.held()?.content, size: version.size, sealed };
     if let Err(error) = verify_content(to, version, &content).await {
         // What arrived otherwise than it was sealed is not to pass for a copy the next time.
         for object in &missing {

@@ -73,7 +73,7 @@ impl Drive {
             .await?;
         self.note_use(caller, now);
         let transfer = self.0.admission.transfer()?;
-        self.check_held(&file.master_key).await?;
+        self.check_held(&file.held()?.master_key).await?;
         let content = file.stored(inline)?;
         Ok(Download { file, drive: self.clone(), caller: caller.clone(), content, transfer })
     }
@@ -81,7 +81,7 @@ impl Drive {
     /// Opens a plain text file for reading, if the caller may.
     pub async fn text(&self, caller: &Caller, file: FileId) -> Result<Download> {
         let download = self.download(caller, file).await?;
-        if download.file.plain { Ok(download) } else { Err(Error::NotText) }
+        if download.file.plain() { Ok(download) } else { Err(Error::NotText) }
     }
 
     /// The key that a file's content is sealed under, to be shown to a caller who was granted the file. The
@@ -105,8 +105,8 @@ impl Drive {
 
     /// The key that a file's content is sealed under. Whoever holds a [`File`] was granted to read it.
     pub(crate) fn data_key(&self, file: &File) -> Result<DataKey> {
-        let context = file.wrap_context()?;
-        self.vault().keys.unwrap(&file.master_key, &context, &file.wrapped_key)
+        let (held, context) = (file.held()?, file.wrap_context()?);
+        self.vault().keys.unwrap(&held.master_key, &context, &held.wrapped_key)
     }
 }
 

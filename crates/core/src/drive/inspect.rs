@@ -207,16 +207,17 @@ impl Drive {
             Err(Error::Damaged { why }) => why,
             Err(fault) => return Err(fault),
         };
+        let content = version.held()?.content;
         let used = self
             .catalog()
-            .read(&version.content, |tx, content| Box::pin(contents::is_used(tx, *content)))
+            .read(&content, |tx, content| Box::pin(contents::is_used(tx, *content)))
             .await?;
         let (id, name, number) = (version.id, version.name.clone(), version.version);
         Ok(used.then_some(Damage { id, name, version: number, why }))
     }
 
     async fn verify_version(&self, version: &File) -> Result<()> {
-        self.check_held(&version.master_key).await?;
+        self.check_held(&version.held()?.master_key).await?;
         let content = self.stored(version).await?;
         verify_content(self.vault(), version, &content).await
     }
@@ -227,7 +228,7 @@ impl Drive {
         file: &File,
         behind: Option<&Uploads>,
     ) -> Result<[u8; 64]> {
-        self.check_held(&file.master_key).await?;
+        self.check_held(&file.held()?.master_key).await?;
         let content = self.stored(file).await?;
         let mut reader = self.vault().read(&content, &self.data_key(file)?, 0..file.size)?;
         let mut context = Context::new(&SHA512);
@@ -301,8 +302,8 @@ pub(super) async fn verify_content(
     version: &File,
     content: &StoredContent,
 ) -> Result<()> {
-    let key =
-        vault.keys.unwrap(&version.master_key, &version.wrap_context()?, &version.wrapped_key)?;
+    let (held, context) = (version.held()?, version.wrap_context()?);
+    let key = vault.keys.unwrap(&held.master_key, &context, &held.wrapped_key)?;
     let mut reader = vault.read(content, &key, 0..version.size)?;
     let mut digests = Digests::new(version.size);
     let mut len = 0;
@@ -318,7 +319,7 @@ pub(super) async fn verify_content(
     if digested.md5 != version.md5 {
         return damaged("its MD5 is not what the catalog says");
     }
-    if version.sha512.is_some_and(|known| digested.sha512.is_some_and(|now| now != known)) {
+    if held.sha512.is_some_and(|known| digested.sha512.is_some_and(|now| now != known)) {
         return damaged("its SHA-512 is not what the catalog says");
     }
     Ok(())

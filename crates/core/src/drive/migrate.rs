@@ -125,9 +125,10 @@ impl Drive {
 
     /// Copies the content of a version, unless it is there. True: it was copied.
     async fn copy_content(&self, target: &Drive, version: &File) -> Result<bool> {
+        let held = version.held()?;
         let there = target
             .catalog()
-            .read(&version.content, |tx, content| Box::pin(copy::has_content(tx, *content)))
+            .read(&held.content, |tx, content| Box::pin(copy::has_content(tx, *content)))
             .await?;
         if there {
             return Ok(false);
@@ -150,7 +151,7 @@ impl Drive {
                 }
             }
         }
-        target.insert_content(content, version.sha512).await?;
+        target.insert_content(content, held.sha512).await?;
         Ok(true)
     }
 

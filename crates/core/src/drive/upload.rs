@@ -238,7 +238,7 @@ impl Upload {
             Err(error) => Err(error),
         };
         match &made {
-            Ok(file) if content == Some(file.content) => self.drive.digest_later(file),
+            Ok(file) if file.content() == content => self.drive.digest_later(file),
             // It may be committed: the lease decides, not we.
             Err(Error::Unavailable(_)) => {}
             // Also when another content was there under the same key: this one is none of it.

@@ -58,7 +58,7 @@ impl Drive {
                 let old = version_of(tx, &file, *id).await?;
                 let bytes = old.size.cast_signed() - file.size.cast_signed();
                 let at = users::change_tree(tx, file.owner, 0, bytes, *now).await?;
-                let number = files::next_number(tx, &file).await?;
+                let number = file.next_number();
                 let version = Version {
                     id: VersionId { file: file.id, number },
                     size: old.size,
@@ -83,7 +83,7 @@ impl Drive {
         self.once(caller, request, input, |tx, (caller, now, id)| {
             Box::pin(async move {
                 let file = grant_version(tx, caller, *now, *id, Right::Arrange).await?;
-                let content = version_of(tx, &file, *id).await?.content;
+                let content = version_of(tx, &file, *id).await?.held()?.content;
                 let versions = files::versions(tx, file.id).await?;
                 let latest = versions.iter().find(|version| version.id != *id);
                 let latest = latest.ok_or(Error::OnlyVersion)?;

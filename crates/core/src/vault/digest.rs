@@ -14,8 +14,9 @@ use tokio::task::JoinHandle;
 const SHA512_INLINE_MAX: u64 = 64 << 20;
 /// How much is hashed at once, in bytes: enough that the hop to another thread does not count.
 const BATCH_LEN: usize = 256 << 10;
-/// Batches that wait for the thread, while it has one and another is gathered.
-const BATCHES_QUEUED: usize = 1;
+/// Batches that wait for the thread, while it has one and another is gathered: as long as a system lets the sender
+/// have the core of the receiver, the thread should not want for work.
+const BATCHES_QUEUED: usize = 4;
 
 /// What is known of a whole content.
 #[derive(Clone, Debug)]

@@ -50,7 +50,7 @@ async fn answers(drive: &Drive, kept: &Kept, said: &str) -> Answers {
         let mut add = |kind, answer| drop(answers.insert((kind, name.clone()), answer));
         add("name", shown(seen.map(|file| (&file.name, &file.label, &file.path))));
         add("date", shown(seen.map(|file| (file.uploaded, file.created, file.modified))));
-        add("size", shown(seen.map(|file| (file.size, file.md5, file.sha512, file.plain))));
+        add("size", shown(seen.map(|file| (file.size, file.md5, file.sha512(), file.plain()))));
         add("place", shown(seen.map(|file| (file.owner, file.parent, file.trashed, file.version))));
         add("kind", shown(seen.map(|file| (file.type_id, file.hex))));
         add("readers", shown(seen.map(|file| &file.shared_with)));

@@ -1,10 +1,11 @@
 //! Rights that must end, totals that must stay true, and operations that cross each other.
 
+use crate::pages::first_page;
 use crate::world::{World, end, person};
 use bindery_core::{
-    Caller, Change, DeleteFile, DeleteFolder, Error, File, FileId, Folder, FolderRef, Kinds, Name,
-    NewRecipient, NodeRef, OnTaken, Recipient, Role, Search, Share, Sharing, SweepSettings, Target,
-    Terms, UserId, Window,
+    Base, Caller, Change, DeleteFile, DeleteFolder, Error, File, FileId, Folder, FolderRef, Kinds,
+    Name, NewRecipient, NodeRef, OnTaken, Recipient, Role, Search, Share, Sharing, SweepSettings,
+    Target, Terms, UserId, Window,
 };
 use std::future::Future;
 use std::pin::Pin;
@@ -162,6 +163,26 @@ async fn a_kind_of_sharing_on_that_is_taken_back_ends_what_was_shared_so() {
     let users = |share: &Share| matches!(share.recipient, Recipient::User { .. });
     assert!(left.len() == 2 && left.iter().all(users), "{left:?}");
     assert!(world.sees(&carol, this(&file)).await);
+}
+
+#[tokio::test]
+async fn whom_two_share_a_file_with_is_told_once() {
+    let world = World::new().await;
+    let World { drive, caller: ann, .. } = &world;
+    let (bob, carol) = (person(drive, "bob").await, person(drive, "carol").await);
+    let file = world.put("file", b"content").await;
+    world.give(ann, this(&file), &bob, terms(Role::Viewer, Sharing::all())).await;
+    world.give(ann, this(&file), &carol, terms(Role::Viewer, Sharing::default())).await;
+    world.give(&bob, this(&file), &carol, terms(Role::Viewer, Sharing::default())).await;
+    let told = ["bob@example.com", "carol@example.com"];
+    assert_eq!(drive.file(ann, file.id).await.unwrap().shared_with, told);
+    let page = drive.list(ann, first_page(10)).await.unwrap();
+    assert_eq!(page.files.len(), 1);
+    assert_eq!(page.files[0].shared_with, told);
+    let target = Target::File { file: file.id.into(), base: Base::Any };
+    let mut upload = drive.upload(ann, target).await.unwrap();
+    upload.write(b"another".to_vec().into()).await.unwrap();
+    assert_eq!(upload.finish(end("file")).await.unwrap().shared_with, told);
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-//! What every handler has of its request, and the gate that makes it: no request passes whose
-//! credentials are not good, and each failure is rendered here, where it is known what was asked for.
+//! What every handler has of its request, and the gate that makes it: each failure is rendered here, where it is
+//! known what was asked for, and whoever's credentials are not good learns of that one alone.
 
 use super::auth;
 use super::error::{Asked, Problem};
@@ -14,12 +14,13 @@ use axum::body::Body;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use bindery_core::{Caller, Drive, Error, Seen};
+use bindery_core::{Caller, Drive, Error, Seen, User};
 use http::header::ALLOW;
 use http::request::Parts;
 use std::sync::Arc;
 
-/// A request whose credentials are good.
+/// A request, and who asks by credentials that an operation finds good or not. Who asks for none asks
+/// [`Ask::signed_in`].
 #[derive(Clone, Debug)]
 pub(super) struct Ask {
     pub(super) app: App,
@@ -35,6 +36,11 @@ impl Ask {
         &self.app.drive
     }
 
+    /// That the credentials are good, where nothing is asked that would say so.
+    pub(super) async fn signed_in(&self) -> Result<User, Error> {
+        self.drive().identify(&self.caller).await
+    }
+
     /// A body as it arrives, no slower than the operator says.
     pub(super) fn body(&self, body: Body) -> MinimumRate<Body> {
         MinimumRate::new(body, self.app.settings.rate_floor)
@@ -45,8 +51,14 @@ impl Ask {
         app.drive.admit_from(address)?;
         let caller = auth::sign_in(app, &parts.headers, address).await?;
         app.drive.admit(&caller).await?;
-        let caller = keyed(caller, &parts.method, &parts.headers)
-            .map_err(|malformed| Problem::BadInput(malformed.to_string()))?;
+        let caller = match keyed(caller.clone(), &parts.method, &parts.headers) {
+            Ok(caller) => caller,
+            Err(malformed) => {
+                // Credentials come first.
+                app.drive.identify(&caller).await?;
+                return Err(Problem::BadInput(malformed.to_string()));
+            }
+        };
         let Ok(site) = Site::from_request_parts(parts, app).await;
         let path = parts.uri.path().trim_start_matches(super::BASE).trim_end_matches('/');
         Ok(Ask {
@@ -80,7 +92,7 @@ impl Ask {
     }
 }
 
-/// Lets in whose credentials are good, and renders what went wrong behind it.
+/// Lets in who shows credentials, and renders what went wrong behind it.
 pub(super) async fn gate(State(app): State<App>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let ask = match Ask::read(&app, &mut parts).await {
@@ -92,6 +104,9 @@ pub(super) async fn gate(State(app): State<App>, request: Request, next: Next) -
     match response.extensions_mut().remove::<Arc<Problem>>() {
         None => response,
         Some(problem) => {
+            if let Err(error) = ask.signed_in().await {
+                return Problem::from(error).into_response();
+            }
             let data = ask.data(&problem).await;
             let mut rendered = problem.render(Asked::of_path(&ask.path), data);
             if let Some(allow) = response.headers_mut().remove(ALLOW) {

@@ -1,4 +1,5 @@
-//! Credentials: everything but the public links asks for them before anything else is looked at.
+//! Credentials: everything but the public links asks for them, and whoever shows none that are good is told
+//! that before anything else.
 
 use super::error::Problem;
 use crate::app::App;
@@ -10,7 +11,7 @@ use std::net::IpAddr;
 const MISSING: &str = "Sign in with a user name and a password, or with a token.";
 const UNREADABLE: &str = "The Authorization header cannot be read.";
 
-/// Who asks, by credentials that are good now.
+/// Who asks, by credentials that each operation finds good or not.
 pub(super) async fn sign_in(
     app: &App,
     headers: &HeaderMap,

@@ -1,6 +1,7 @@
 //! What the path of a request names: a folder, one of the views that stand beside My Files, a file, an
 //! entry, a version, a user, a share.
 
+use super::ask::Ask;
 use super::error::Problem;
 use crate::app::App;
 use axum::extract::{FromRequestParts, RawPathParams};
@@ -90,12 +91,16 @@ impl FromRequestParts<App> for Place {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let mut words = parts.uri.path().trim_start_matches(super::BASE).split('/').skip(1);
-        if words.next() == Some("self") {
+        let place = if words.next() == Some("self") {
             let view = words.next().and_then(View::of_word).map(Place::View);
-            return Ok(view.unwrap_or(Place::Folder(FolderRef::Home)));
+            Some(view.unwrap_or(Place::Folder(FolderRef::Home)))
+        } else {
+            id_text(parts, app).await.parse().ok().and_then(Place::of_id)
+        };
+        if let Some(Place::View(_)) = place {
+            // Of some views nothing is stored, so that no operation asks who wants to see it.
+            Ask::from_request_parts(parts, app).await?.signed_in().await?;
         }
-        let id = id_text(parts, app).await;
-        let place = id.parse().ok().and_then(Place::of_id);
         place.ok_or_else(|| Error::NotFound(Thing::Folder).into())
     }
 }

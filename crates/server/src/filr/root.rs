@@ -30,7 +30,7 @@ const LIST_COUNT_MAX: u64 = 10_000;
 pub(super) async fn root(ask: Ask) -> Result<Json<Links>, Problem> {
     let link = |rel| Link::new(rel, format!("/{rel}"));
     let mut links: Vec<Link> = ROOTS.map(link).into();
-    if ask.drive().identify(&ask.caller).await?.admin {
+    if ask.signed_in().await?.admin {
         links.push(link("admin"));
     }
     Ok(Json(Links { links }))
@@ -38,25 +38,28 @@ pub(super) async fn root(ask: Ask) -> Result<Json<Links>, Problem> {
 
 /// Administration is done at the server's own command line; from here one can look at the users.
 pub(super) async fn admin(ask: Ask) -> Result<Json<Links>, Problem> {
-    if !ask.drive().identify(&ask.caller).await?.admin {
+    if !ask.signed_in().await?.admin {
         return Err(Error::Forbidden.into());
     }
     Ok(Json(Links { links: vec![Link::new("users", "/users")] }))
 }
 
-pub(super) async fn release_info(_: Ask) -> Json<ReleaseInfo> {
-    Json(ReleaseInfo {
+pub(super) async fn release_info(ask: Ask) -> Result<Json<ReleaseInfo>, Problem> {
+    ask.signed_in().await?;
+    Ok(Json(ReleaseInfo {
         product_name: "Bindery",
         product_version: env!("CARGO_PKG_VERSION"),
         rest_api_revision: REVISION,
-    })
+    }))
 }
 
-pub(super) async fn zone_config(_: Ask) -> Json<ZoneConfig> {
-    Json(ZoneConfig { id: 1, name_length_max: NAME_MAX, list_count_max: LIST_COUNT_MAX })
+pub(super) async fn zone_config(ask: Ask) -> Result<Json<ZoneConfig>, Problem> {
+    ask.signed_in().await?;
+    Ok(Json(ZoneConfig { id: 1, name_length_max: NAME_MAX, list_count_max: LIST_COUNT_MAX }))
 }
 
 /// There are no groups, and there is no storage mounted beside personal storage.
-pub(super) async fn nothing(_: Ask) -> Json<List<()>> {
-    Json(List::whole(Vec::new()))
+pub(super) async fn nothing(ask: Ask) -> Result<Json<List<()>>, Problem> {
+    ask.signed_in().await?;
+    Ok(Json(List::whole(Vec::new())))
 }

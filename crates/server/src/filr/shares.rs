@@ -60,7 +60,7 @@ async fn share(ask: &Ask, node: NodeRef, body: Body) -> Result<Json<ShareObject>
 pub(super) async fn list(ask: Ask) -> Result<Json<List<ShareObject>>, Problem> {
     let mut shares = Vec::new();
     if ask.query.get("id").is_none() {
-        let user = ask.drive().identify(&ask.caller).await?.id;
+        let user = ask.signed_in().await?.id;
         shares = ask.drive().shares_by(&ask.caller, user).await?;
     }
     for id in ask.query.all("id").filter_map(|id| id.parse().ok().map(ShareId)) {

@@ -84,6 +84,7 @@ impl FileObject {
         let id = file.id.letters();
         let checksum =
             |hash: [u8; 64]| Checksum { hash_function: "sha512", file_hash: hex::encode(&hash) };
+        let (plain, sha512) = (file.plain(), file.sha512());
         FileObject {
             type_id: file.type_id,
             relative_path: file.name.clone(),
@@ -96,11 +97,11 @@ impl FileObject {
             owner: file.owner_email,
             path: file.path,
             is_uploaded: true,
-            view_in_browser: file.plain && file.size <= VIEW_MAX,
+            view_in_browser: plain && file.size <= VIEW_MAX,
             id,
             is_deleted: file.trashed.is_some(),
             md5: hex::encode(&file.md5),
-            file_checksums: file.sha512.map(checksum).into_iter().collect(),
+            file_checksums: sha512.map(checksum).into_iter().collect(),
         }
     }
 }

@@ -122,19 +122,24 @@ impl Tampering {
     /// False: the engine does not take it, or it changes nothing.
     fn apply(&self, catalog: &Connection) -> bool {
         let (table, column) = self.column;
-        let mut rows = catalog.prepare(&format!("select rowid from {table}")).unwrap();
-        let rows: Vec<i64> =
+        let key = if table == "contents" { "id" } else { "rowid" };
+        let mut rows = catalog.prepare(&format!("select {key} from {table}")).unwrap();
+        let rows: Vec<Value> =
             rows.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
-        let get = |row: i64| {
-            let get = format!("select {column} from {table} where rowid = ?1");
+        let get = |row: &Value| {
+            let get = format!("select {column} from {table} where {key} = ?1");
             catalog.query_row(&get, [row], |row| row.get::<_, Value>(0)).unwrap()
         };
-        let set = |row: i64, value: &Value| {
-            let set = format!("update {table} set {column} = ?2 where rowid = ?1");
-            catalog.execute(&set, params![row, value]).is_ok()
+        let set = |row: &mut Value, value: &Value| {
+            let set = format!("update {table} set {column} = ?2 where {key} = ?1");
+            let is_set = catalog.execute(&set, params![&*row, value]).is_ok();
+            if is_set && column == key {
+                *row = value.clone();
+            }
+            is_set
         };
-        let row = *self.row.get(&rows);
-        let old = get(row);
+        let mut row = self.row.get(&rows).clone();
+        let old = get(&row);
         let new = match &self.change {
             Change::FlipBit(bit) => on_bytes(old.clone(), |bytes| {
                 if !bytes.is_empty() {
@@ -151,14 +156,15 @@ impl Tampering {
                 old => old.clone(),
             },
             Change::Swap(other) => {
-                let other = *other.get(&rows);
-                let new = get(other);
-                if !set(other, &Value::Integer(-1)) || !set(row, &new) || !set(other, &old) {
+                let mut other = other.get(&rows).clone();
+                let new = get(&other);
+                let free = set(&mut other, &Value::Integer(-1));
+                if !free || !set(&mut row, &new) || !set(&mut other, &old) {
                     return false;
                 }
                 new
             }
-            Change::CopyOf(other) => get(*other.get(&rows)),
+            Change::CopyOf(other) => get(other.get(&rows)),
             Change::Reverse => on_lines(old.clone(), |lines| lines.reverse()),
             Change::DropFirst => {
                 on_lines(old.clone(), |lines| drop(lines.drain(..1.min(lines.len()))))
@@ -174,7 +180,7 @@ impl Tampering {
                 }
             }),
         };
-        set(row, &new) && new != old
+        set(&mut row, &new) && new != old
     }
 }
 

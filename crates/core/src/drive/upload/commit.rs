@@ -5,7 +5,7 @@ use crate::access::{Caller, Granted, Right, grant, grant_folder};
 use crate::audit::{Act, Did, Event, did};
 use crate::catalog;
 use crate::catalog::conn::Tx;
-use crate::catalog::files::{self, File, NewFile, NewVersion, wrap_context};
+use crate::catalog::files::{self, File, Held, NewFile, NewVersion, wrap_context};
 use crate::catalog::folders::{self, Action, Child};
 use crate::catalog::{contents, users};
 use crate::clock::Time;
@@ -18,7 +18,7 @@ use crate::id::{FileId, UserId};
 use crate::name::Name;
 use crate::node::{FileHex, Folder, Seen, Stamp, Version, VersionId};
 use crate::vault::keys::Keyring;
-use crate::vault::seal::{ContentId, DataKey, WRAPPED_KEY_LEN};
+use crate::vault::seal::{ContentId, DataKey};
 use crate::vault::{Finished, ObjectList};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -164,12 +164,13 @@ async fn new_file<'tx>(
         path: &path,
         type_id,
         size: content.size,
+        md5: &digested.md5,
         created,
         modified,
     };
     let id = files::insert(tx, &folder, &new).await?;
     let version = VersionId { file: id, number: 1 };
-    let (_, wrapping) = add_version(tx, input, version, created).await?;
+    let (_, held) = add_version(tx, input, version, created).await?;
     let child = Child { id: id.0, hex: Some(&input.hex.to_string()), files: 1, folders: 0, bytes };
     folders::child_changed(tx, folder.id, child, Action::Added, at).await?;
     let made = File {
@@ -184,8 +185,6 @@ async fn new_file<'tx>(
         version: 1,
         size: content.size,
         md5: digested.md5,
-        plain: digested.plain,
-        sha512: digested.sha512,
         hex: input.hex,
         label: label.as_str().to_owned(),
         parent: folder.id,
@@ -193,10 +192,8 @@ async fn new_file<'tx>(
         modified: Stamp { at: modified, by: created.by },
         shared_with: Vec::new(),
         in_root: folder.parent.is_none(),
-        content: content.id,
-        objects: Some(content.objects().clone()),
-        master_key: wrapping.master_key,
-        wrapped_key: wrapping.wrapped_key,
+        last_version: 1,
+        held: Some(held),
     };
     check_written(tx, &made).await?;
     Ok(folder.child(made))
@@ -211,9 +208,9 @@ async fn next_version<'tx>(
     let bytes = content.size.cast_signed() - file.size.cast_signed();
     let at = users::change_tree(tx, file.owner, 0, bytes, input.now).await?;
     contents::insert(tx, content, digested.sha512.as_ref()).await?;
-    let id = VersionId { file: file.id, number: files::next_number(tx, &file).await? };
+    let id = VersionId { file: file.id, number: file.next_number() };
     let stamp = Stamp { at, by: file.caller() };
-    let (version, wrapping) = add_version(tx, input, id, stamp).await?;
+    let (version, held) = add_version(tx, input, id, stamp).await?;
     files::set_current(tx, &version).await?;
     if let Some(type_id) = input.end.type_id {
         files::set_type(tx, &file, type_id).await?;
@@ -226,13 +223,9 @@ async fn next_version<'tx>(
         version: id.number,
         size: content.size,
         md5: digested.md5,
-        plain: digested.plain,
-        sha512: digested.sha512,
         modified: Stamp { at: version.modified, by: stamp.by },
-        content: content.id,
-        objects: Some(content.objects().clone()),
-        master_key: wrapping.master_key,
-        wrapped_key: wrapping.wrapped_key,
+        last_version: id.number,
+        held: Some(held),
         ..seen.node
     };
     seen.node = written(tx, made).await?;
@@ -262,13 +255,18 @@ async fn add_version(
     input: &Commit,
     id: VersionId,
     created: Stamp,
-) -> Result<(Version, Wrapping)> {
+) -> Result<(Version, Held)> {
     let Finished { content, key, digested } = &input.finished;
     let modified = input.end.modified.unwrap_or(created.at);
     let version = Version { id, size: content.size, md5: digested.md5, created, modified };
-    let sealed = Wrapped { content: content.id, objects: content.objects(), plain: digested.plain };
-    let wrapping = insert_version(tx, &input.keys, &version, &sealed, key).await?;
-    Ok((version, wrapping))
+    let sealed = Wrapped {
+        content: content.id,
+        objects: content.objects(),
+        plain: digested.plain,
+        sha512: digested.sha512,
+    };
+    let held = insert_version(tx, &input.keys, &version, &sealed, key).await?;
+    Ok((version, held))
 }
 
 /// The content that a version shows.
@@ -276,12 +274,7 @@ pub(in crate::drive) struct Wrapped<'a> {
     pub(in crate::drive) content: ContentId,
     pub(in crate::drive) objects: &'a ObjectList,
     pub(in crate::drive) plain: bool,
-}
-
-/// A version's key, and the master key that it is wrapped under.
-pub(in crate::drive) struct Wrapping {
-    master_key: String,
-    wrapped_key: [u8; WRAPPED_KEY_LEN],
+    pub(in crate::drive) sha512: Option<[u8; 64]>,
 }
 
 /// Records a version, with its content's key wrapped for it alone.
@@ -291,7 +284,7 @@ pub(in crate::drive) async fn insert_version(
     version: &Version,
     sealed: &Wrapped<'_>,
     key: &DataKey,
-) -> Result<Wrapping> {
+) -> Result<Held> {
     let Version { id, size, md5, created, modified } = version;
     let of = (sealed.content, *size);
     let context = wrap_context(id.file, id.number, of, md5, sealed.objects)?;
@@ -312,7 +305,14 @@ pub(in crate::drive) async fn insert_version(
             wrapped_key: &wrapped_key,
         };
         if files::insert_version(tx, &new).await? {
-            return Ok(Wrapping { master_key: active, wrapped_key });
+            return Ok(Held {
+                content: sealed.content,
+                plain: sealed.plain,
+                master_key: active,
+                wrapped_key,
+                objects: Some(sealed.objects.clone()),
+                sha512: sealed.sha512,
+            });
         }
         let now = active_key(tx, keys).await?;
         if now == active {

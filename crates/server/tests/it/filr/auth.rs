@@ -76,16 +76,48 @@ async fn a_login_an_e_mail_and_a_token() {
 async fn credentials_come_before_everything_else() {
     let ann = Filr::new().await;
     let before = ann.world.stored();
-    for (method, path) in [
+    let requests = [
         (Method::GET, "/rest"),
+        (Method::GET, "/rest/admin"),
+        (Method::GET, "/rest/release_info"),
+        (Method::GET, "/rest/zone_config"),
+        (Method::GET, "/rest/groups"),
+        (Method::GET, "/rest/net_folders"),
         (Method::GET, "/rest/files/0123456789abcdef0123456789abcdef"),
+        (Method::GET, "/rest/files/nothing/metadata"),
+        (Method::GET, "/rest/folders/-100"),
+        (Method::GET, "/rest/folders/-101"),
+        (Method::GET, "/rest/folders/-102/library_children"),
+        (Method::GET, "/rest/folders/-103"),
+        (Method::GET, "/rest/folders/-103/library_children"),
+        (Method::GET, "/rest/folders/-104/ancestry"),
+        (Method::GET, "/rest/self/net_folders/library_tree"),
+        (Method::GET, "/rest/self/public_shares/library_folders"),
+        (Method::DELETE, "/rest/folders/-103"),
         (Method::GET, "/rest/nothing"),
+        (Method::PUT, "/rest/self"),
+        (Method::POST, "/rest/self/my_files/library_files"),
         (Method::POST, "/rest/self/my_files/library_files?file_name=x"),
+        (Method::POST, "/rest/self/my_files/library_files?file_name=x&md5=y"),
         (Method::POST, "/rest/self/my_files/library_folders"),
+        (Method::POST, "/rest/files/0123456789abcdef0123456789abcdef"),
         (Method::DELETE, "/rest/folders/1"),
-    ] {
-        let request = Request::builder().method(method).uri(path).body("x".into()).unwrap();
-        challenged(&ann.send(request).await);
+    ];
+    for shown in [None, Some("Token nothing")] {
+        for (method, path) in &requests {
+            for key in [None, Some("k\u{e4}y")] {
+                let mut request = Request::builder().method(method).uri(*path);
+                for (name, value) in [(AUTHORIZATION.as_str(), shown), ("idempotency-key", key)] {
+                    request = value
+                        .into_iter()
+                        .fold(request, |request, value| request.header(name, value));
+                }
+                let answer = ann.send(request.body("x".into()).unwrap()).await;
+                let asked = (method, path, &shown, key);
+                assert_eq!(answer.status, 401, "{asked:?}: {:?}", answer.body);
+                challenged(&answer);
+            }
+        }
     }
     assert_eq!(ann.world.stored(), before);
 }
