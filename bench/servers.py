@@ -267,14 +267,11 @@ class Loopback(Server):
         return [self.url]
 
 
-class Bare(Server):
-    """No server either: sealed bytes, read, opened and sent by a loop."""
+class Bare(Loopback):
+    """The same with sealed bytes, which a loop reads, opens and sends."""
 
     name = "bare loop"
-    lacks = "sealed bytes read, opened and sent, and nothing else"
-
-    def start(self):
-        self.port = free_port()
+    lacks = "sealed bytes read, opened and sent by a thread for each connection, and nothing else"
 
     def download(self, content):
         self.listen([self.tools["bare"], self.port, len(content), self.directory])

@@ -1,6 +1,6 @@
 //! What is left of a large download without a server: `bare PORT LENGTH DIRECTORY` seals `LENGTH` bytes into a file
-//! there, and answers every request with them, read, opened and sent by a loop on one thread a connection. A limit for
-//! `scripts/bench`: nothing that opens what it sends is quicker here.
+//! there, and answers every request with them, read, opened and sent by a loop on one thread a connection. For
+//! `scripts/bench` it is the limit of one connection: one thread that opens what it sends is no quicker.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use std::error::Error;

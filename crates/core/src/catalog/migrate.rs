@@ -17,6 +17,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0009.sql"),
 ];
 
+/// What an index beside its table costs, a server does not pay: there these tables stay as they are.
 const SQLITE_TABLES: &str = include_str!("migrations/0009.sqlite.sql");
 
 /// The index of names holds no texts, only which nodes have which three characters in a row.

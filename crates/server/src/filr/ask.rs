@@ -51,14 +51,7 @@ impl Ask {
         app.drive.admit_from(address)?;
         let caller = auth::sign_in(app, &parts.headers, address).await?;
         app.drive.admit(&caller).await?;
-        let caller = match keyed(caller.clone(), &parts.method, &parts.headers) {
-            Ok(caller) => caller,
-            Err(malformed) => {
-                // Credentials come first.
-                app.drive.identify(&caller).await?;
-                return Err(Problem::BadInput(malformed.to_string()));
-            }
-        };
+        let caller = keyed(&app.drive, caller, parts, Problem::BadInput).await?;
         let Ok(site) = Site::from_request_parts(parts, app).await;
         let path = parts.uri.path().trim_start_matches(super::BASE).trim_end_matches('/');
         Ok(Ask {

@@ -1,8 +1,9 @@
 //! The `Idempotency-Key` header (draft-ietf-httpapi-idempotency-key-header): a name that a client gives to
 //! a request, to be able to send it again when it got no answer.
 
-use bindery_core::{Caller, IdempotencyKey};
-use http::{HeaderMap, Method};
+use bindery_core::{Caller, Drive, Error, IdempotencyKey};
+use http::HeaderMap;
+use http::request::Parts;
 use std::fmt;
 
 /// The header's name.
@@ -18,19 +19,25 @@ impl fmt::Display for Malformed {
     }
 }
 
-/// The caller, with the key that a request gives. To what only reads, a key means nothing.
-pub(crate) fn keyed(
+/// The caller, with the key that a request gives. To what only reads, a key means nothing. Credentials come first:
+/// whoever shows a key that is none is told so if these are good.
+pub(crate) async fn keyed<P: From<Error>>(
+    drive: &Drive,
     caller: Caller,
-    method: &Method,
-    headers: &HeaderMap,
-) -> Result<Caller, Malformed> {
-    if method.is_safe() {
+    parts: &Parts,
+    malformed: fn(String) -> P,
+) -> Result<Caller, P> {
+    if parts.method.is_safe() {
         return Ok(caller);
     }
-    Ok(match read(headers)? {
-        Some(key) => caller.with_key(key),
-        None => caller,
-    })
+    match read(&parts.headers) {
+        Ok(Some(key)) => Ok(caller.with_key(key)),
+        Ok(None) => Ok(caller),
+        Err(error) => {
+            drive.identify(&caller).await?;
+            Err(malformed(error.to_string()))
+        }
+    }
 }
 
 /// Reads the header: a string as the draft has it (RFC 9651 section 3.3.3), or bare, as most clients do.

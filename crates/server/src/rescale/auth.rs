@@ -26,14 +26,7 @@ impl FromRequestParts<App> for Credentials {
         let token = read(header).map_err(Problem::Unauthenticated)?;
         let caller = Caller::with_token(token);
         app.drive.admit(&caller).await?;
-        let caller = match keyed(caller.clone(), &parts.method, &parts.headers) {
-            Ok(caller) => caller,
-            Err(malformed) => {
-                // Credentials come first.
-                app.drive.identify(&caller).await?;
-                return Err(Problem::Parse(malformed.to_string()));
-            }
-        };
+        let caller = keyed(&app.drive, caller, parts, Problem::Parse).await?;
         Ok(Credentials { caller })
     }
 }
