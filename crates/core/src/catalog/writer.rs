@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use futures_util::future::{BoxFuture, FutureExt as _};
 use rusqlite::Connection;
 use rusqlite::ErrorCode::DiskFull;
+use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -46,12 +47,8 @@ pub(super) fn batch(
 impl Writer {
     pub(super) fn start(conn: Connection, disk: Disk) -> Result<Self> {
         let (queue, jobs) = mpsc::channel(QUEUED_UNITS);
-        let mut desk = Desk::new(conn, disk.clone())?;
-        let serve = move || {
-            if catch_unwind(AssertUnwindSafe(|| desk.serve(jobs))).is_err() {
-                disk.end_writing("the catalog's writer", &"it panicked");
-            }
-        };
+        let mut desk = Desk::new(conn, disk)?;
+        let serve = move || desk.serve(jobs);
         let thread = std::thread::Builder::new().name("catalog-writer".into()).spawn(serve)?;
         Ok(Writer { queue: Some(queue), units: AtomicU64::new(0), thread: Some(thread) })
     }
@@ -200,18 +197,30 @@ impl Desk {
     fn serve(&mut self, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
         while let Some(first) = jobs.blocking_recv() {
             self.commit(batch(first, &mut jobs));
-            self.checkpoint();
+            let _was_made = self.unless_panics(Self::checkpoint);
         }
+    }
+
+    /// What is known of the disk behind a panic is as little as behind a sync that failed. Writing ends before
+    /// anyone who waits hears of it.
+    fn unless_panics<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        let done = catch_unwind(AssertUnwindSafe(|| work(self)));
+        done.map_err(|_| self.end("the catalog's writer", &"it panicked")).ok()
+    }
+
+    fn end(&mut self, what: &str, error: &dyn Display) {
+        let _may_be_gone = self.statement("rollback");
+        self.disk.end_writing(what, error);
     }
 
     /// Savepoints cost more than most units do, and few units fail once they have written. So the first try is
     /// without them, and a batch in which that happens is rolled back and run again.
     fn commit(&mut self, mut batch: Vec<Box<dyn Job>>) {
-        let mut outcome = self.transact(&mut batch, Self::bare);
-        if matches!(outcome, Outcome::Spoilt) {
-            outcome = self.transact(&mut batch, Self::savepoint);
-        }
-        match outcome {
+        let outcome = self.unless_panics(|desk| match desk.transact(&mut batch, Self::bare) {
+            Outcome::Spoilt => desk.transact(&mut batch, Self::savepoint),
+            outcome => outcome,
+        });
+        match outcome.unwrap_or(Outcome::Failed(Failure::Ended)) {
             Outcome::Committed => answer(batch, Ok(())),
             Outcome::Failed(failure) => answer(batch, Err(failure)),
             // One unit's statement took the whole transaction with it: the others must not suffer.
@@ -277,11 +286,11 @@ impl Desk {
     /// A full disk is known to have written nothing. After anything else the log may or may not hold
     /// the commit, and a later sync that succeeds would prove nothing: this process stops writing.
     fn commit_failed(&mut self, error: &rusqlite::Error) -> Outcome {
-        let _may_be_gone = self.statement("rollback");
         if is_full(error) {
+            let _may_be_gone = self.statement("rollback");
             return Outcome::Failed(Failure::Full);
         }
-        self.disk.end_writing("a commit", error);
+        self.end("a commit", error);
         Outcome::Failed(Failure::Ended)
     }
 

@@ -109,7 +109,7 @@ fn ends_writing(step: &str, kind: Kind) -> bool {
     match kind {
         Kind::Broken => sync || commit || checkpoint,
         Kind::Full => sync,
-        // The catalog's writer is gone, whatever it was at; the sweep empties the log apart from it.
+        // Of the catalog's writer, whatever it was at; the sweep empties the log apart from it.
         Kind::Panic => (step.starts_with("Statement") || step == "Committed") && !checkpoint,
         Kind::Delay => false,
     }
