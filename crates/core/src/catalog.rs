@@ -23,6 +23,7 @@ mod migrate;
 pub(crate) mod names;
 pub(crate) mod pages;
 mod postgres;
+mod read_lock;
 mod reader;
 mod row;
 pub(crate) mod shares;
@@ -71,8 +72,9 @@ impl Catalog {
             disk.may_write()?;
         }
         migrate::migrate(&mut conn, clock)?;
-        let readers = Reading::Embedded(Readers::new(path));
-        let writer = Writer::start(conn, disk.clone())?;
+        let readers = Readers::new(path);
+        let writer = Writer::start(conn, disk.clone(), readers.lock())?;
+        let readers = Reading::Embedded(readers);
         Ok(Catalog { readers, writer, disk: disk.clone() })
     }
 

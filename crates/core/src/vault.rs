@@ -24,6 +24,7 @@ pub(crate) use writer::{ContentWriter, Finished, Taken};
 use crate::error::Result;
 use blobs::Blobs;
 use keys::Keyring;
+use reader::Crowd;
 use seal::{DataKey, MAX_OBJECT_LEN};
 use std::ops::Range;
 use std::sync::Arc;
@@ -36,11 +37,12 @@ pub(crate) struct Vault {
     /// The most plaintext of one object in bytes: what the format allows. Tests lower it, though not
     /// below what is kept inline.
     pub(crate) object_max: u64,
+    reading: Crowd,
 }
 
 impl Vault {
     pub(crate) fn new(blobs: Blobs, keys: Arc<Keyring>) -> Self {
-        Vault { blobs, keys, object_max: MAX_OBJECT_LEN }
+        Vault { blobs, keys, object_max: MAX_OBJECT_LEN, reading: Crowd::default() }
     }
 
     /// Reads a range of a content.
@@ -50,6 +52,6 @@ impl Vault {
         key: &DataKey,
         range: Range<u64>,
     ) -> Result<ContentReader> {
-        ContentReader::new(&self.blobs, content, key, range)
+        ContentReader::new(&self.blobs, &self.reading, content, key, range)
     }
 }

@@ -2,6 +2,7 @@
 //! empty. A server looks after its own.
 
 use super::conn::open_writer;
+use super::read_lock::ReadLock;
 use super::writer::copy_back;
 use super::{Catalog, Reading};
 use crate::disk::Disk;
@@ -16,12 +17,13 @@ impl Catalog {
     /// Empties the log. Puts it off when a reader is in the way.
     pub(crate) async fn empty_log(&self) -> Result<()> {
         let Reading::Embedded(readers) = &self.readers else { return Ok(()) };
-        let (path, disk) = (readers.path().to_owned(), self.disk.clone());
-        tokio::task::spawn_blocking(move || empty(&path, &disk)).await.map_err(Error::internal)?
+        let (path, disk, lock) = (readers.path().to_owned(), self.disk.clone(), readers.lock());
+        let empty = move || empty(&path, &disk, &lock);
+        tokio::task::spawn_blocking(empty).await.map_err(Error::internal)?
     }
 }
 
-fn empty(path: &Path, disk: &Disk) -> Result<()> {
+fn empty(path: &Path, disk: &Disk, lock: &ReadLock) -> Result<()> {
     disk.may_write()?;
     let log = path.with_extension("db-wal");
     if std::fs::metadata(log).is_ok_and(|log| log.len() == 0) {
@@ -29,6 +31,7 @@ fn empty(path: &Path, disk: &Disk) -> Result<()> {
     }
     let conn = open_writer(path)?;
     conn.busy_timeout(PATIENCE)?;
+    let _released = lock.release();
     // The first step copies most of the log without keeping anyone from writing.
     if copy_back(&conn, disk, "passive") {
         copy_back(&conn, disk, "truncate");

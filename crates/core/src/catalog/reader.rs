@@ -2,10 +2,11 @@
 //! microseconds; a hop to another thread costs several times that.
 
 use super::conn::{self, Tx, Unit};
+use super::read_lock::ReadLock;
 use crate::error::{Error, Result};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::Semaphore;
 
@@ -28,16 +29,21 @@ pub(super) struct Readers {
     path: PathBuf,
     idle: Mutex<Vec<Connection>>,
     places: Semaphore,
+    lock: Arc<ReadLock>,
 }
 
 impl Readers {
     pub(super) fn new(path: &Path) -> Self {
-        let path = path.to_owned();
-        Readers { path, idle: Mutex::default(), places: Semaphore::new(CONNECTIONS) }
+        let (path, lock) = (path.to_owned(), Arc::new(ReadLock::new(path)));
+        Readers { path, idle: Mutex::default(), places: Semaphore::new(CONNECTIONS), lock }
     }
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    pub(super) fn lock(&self) -> Arc<ReadLock> {
+        Arc::clone(&self.lock)
     }
 
     /// Runs a unit on this thread.
@@ -57,6 +63,7 @@ impl Readers {
         if conn.is_autocommit() {
             self.idle().push(conn);
         }
+        self.lock.count();
         result
     }
 

@@ -5,6 +5,7 @@ mod migrate;
 mod names;
 mod plans;
 mod postgres;
+mod read_lock;
 mod writer;
 
 use super::conn::Tx;

@@ -4,6 +4,7 @@
 
 use super::conn::{self, Tx, Unit};
 use super::postgres::Pool;
+use super::read_lock::ReadLock;
 use crate::disk::{self, Disk, Step};
 use crate::error::{Error, Result};
 use futures_util::future::{BoxFuture, FutureExt as _};
@@ -45,9 +46,9 @@ pub(super) fn batch(
 }
 
 impl Writer {
-    pub(super) fn start(conn: Connection, disk: Disk) -> Result<Self> {
+    pub(super) fn start(conn: Connection, disk: Disk, lock: Arc<ReadLock>) -> Result<Self> {
         let (queue, jobs) = mpsc::channel(QUEUED_UNITS);
-        let mut desk = Desk::new(conn, disk)?;
+        let mut desk = Desk::new(conn, disk, lock)?;
         let serve = move || desk.serve(jobs);
         let thread = std::thread::Builder::new().name("catalog-writer".into()).spawn(serve)?;
         Ok(Writer { queue: Some(queue), units: AtomicU64::new(0), thread: Some(thread) })
@@ -177,13 +178,15 @@ impl From<Failure> for Error {
 
 /// The writer's thread.
 struct Desk {
+    /// Closed before the connection that writes: the last one removes the log, and only such a one can.
+    lock: Arc<ReadLock>,
     conn: Connection,
     log_pages: Arc<AtomicU32>,
     disk: Disk,
 }
 
 impl Desk {
-    fn new(mut conn: Connection, disk: Disk) -> Result<Self> {
+    fn new(mut conn: Connection, disk: Disk, lock: Arc<ReadLock>) -> Result<Self> {
         let log_pages = Arc::new(AtomicU32::new(0));
         let seen = Arc::clone(&log_pages);
         // This replaces the automatic checkpoint, which would make a waiting unit pay for it.
@@ -191,7 +194,7 @@ impl Desk {
             seen.store(pages.unsigned_abs(), Ordering::Relaxed);
             Ok(())
         }))?;
-        Ok(Desk { conn, log_pages, disk })
+        Ok(Desk { lock, conn, log_pages, disk })
     }
 
     fn serve(&mut self, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
@@ -300,6 +303,7 @@ impl Desk {
         if few || self.disk.may_write().is_err() {
             return;
         }
+        let _released = self.lock.release();
         if copy_back(&self.conn, &self.disk, "passive") {
             self.log_pages.store(0, Ordering::Relaxed);
         }
