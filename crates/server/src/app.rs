@@ -6,7 +6,7 @@ use crate::http::authorization;
 use crate::rescale;
 use crate::site::{peer, refuse_host};
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use bindery_core::Drive;
@@ -42,11 +42,11 @@ pub(crate) struct App {
 /// The routes of every front-end.
 pub fn app(drive: Drive, settings: Settings) -> Router {
     let app = App { drive, settings: Arc::new(settings) };
-    // Bodies are limited where they are read, since an upload has no limit of its own.
+    // Handlers take bodies as they come, which no framework limits: that is done where they are read.
     let routes = rescale::routes().merge(filr::routes(&app));
     let routes = routes.layer(from_fn_with_state(app.clone(), guarded));
     let watching = health::routes().layer(from_fn_with_state(app.clone(), watched));
-    routes.merge(watching).layer(DefaultBodyLimit::disable()).with_state(app)
+    routes.merge(watching).with_state(app)
 }
 
 /// What goes for every request of a front-end. One layer: each costs a request as much as the routing does.
