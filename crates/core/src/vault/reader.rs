@@ -245,6 +245,9 @@ impl Window {
     fn begin(self) -> JoinHandle<Result<Opened>> {
         match self.source.blobs.clone() {
             Blobs::Local(local) => tokio::task::spawn_blocking(move || {
+                if let Some(opened) = self.open_cached()? {
+                    return Ok(opened);
+                }
                 let read = |range| local.read_waiting(&self.object.blob, range, self.next);
                 self.open_read(read)?.ok_or_else(|| self.missing())
             }),

@@ -115,7 +115,7 @@ impl FromRequestParts<App> for Ask {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Problem> {
-        let ask = parts.extensions.remove::<Ask>();
+        let ask = parts.extensions.get::<Ask>().cloned();
         ask.ok_or_else(|| Error::internal("a route stands outside of the gate").into())
     }
 }

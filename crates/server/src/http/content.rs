@@ -78,14 +78,19 @@ pub(crate) async fn respond(
             return Ok(answer(StatusCode::RANGE_NOT_SATISFIABLE, headers, Body::empty()));
         }
     };
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(range.end - range.start));
+    let len = range.end - range.start;
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(len));
     if method == Method::HEAD {
         return Ok(answer(status, headers, Body::empty()));
     }
     let mut body = download.read(range)?;
     // The first piece is verified before the status is sent.
-    let first = body.next().await?;
-    Ok(answer(status, headers, Body::from_stream(stream(first, body))))
+    let body = match body.next().await? {
+        None => Body::empty(),
+        Some(all) if all.len() as u64 == len => Body::from(all),
+        Some(first) => Body::from_stream(stream(first, body)),
+    };
+    Ok(answer(status, headers, body))
 }
 
 fn answer(status: StatusCode, headers: HeaderMap, body: Body) -> Response {
@@ -118,8 +123,8 @@ fn ascii(text: String) -> HeaderValue {
     HeaderValue::try_from(text).expect("digits, letters and punctuation are header text")
 }
 
-fn stream(first: Option<Bytes>, body: DownloadBody) -> BoxStream<'static, Result<Bytes, Error>> {
-    try_unfold((first, body), |(first, mut body)| async move {
+fn stream(first: Bytes, body: DownloadBody) -> BoxStream<'static, Result<Bytes, Error>> {
+    try_unfold((Some(first), body), |(first, mut body)| async move {
         let piece = match first {
             Some(piece) => Some(piece),
             None => body.next().await?,

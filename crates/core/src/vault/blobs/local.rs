@@ -110,8 +110,6 @@ impl Local {
         range: Range<u64>,
         next: u64,
     ) -> Result<Option<Bytes>> {
-        // Memory has all of it at hand.
-        let next = if self.is_memory { 0 } else { next };
         Ok(disk::read(&self.path(blob), range, next)?.map(Bytes::from))
     }
 
