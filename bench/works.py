@@ -17,6 +17,8 @@ import servers
 SMALL, LARGE, LOG = 4 << 10, 256 << 20, 256 << 20
 MIB = 1 << 20
 DOWNLOADS = ["bindery", "bindery-filr", "nginx", "dufs", "copyparty", "garage"]
+# No servers.
+LIMITS = ["loopback", "bare", "openssl", "dd"]
 UPLOADS = ["bindery", "bindery-filr", "nginx", "dufs", "copyparty", "garage"]
 PEERS = ["bindery", "nginx", "dufs", "copyparty", "garage"]
 BOTH = ["tmpfs", "disk"]
