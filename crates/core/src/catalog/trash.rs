@@ -35,6 +35,7 @@ statements! {
     PUT_BACK = "update nodes set trashed = null, trashed_with = null, parent = $2, label = $3, \
         label_key = $4 where id = $1";
     CUT_OFF = "update nodes set parent = null, trashed = 0, trashed_with = $1 where id = $1";
+    ANY_CUT_OFF = "select 1 from nodes where trashed = 0 limit 1";
     HIDE = "update nodes set trashed_with = $1 where id = $1";
     TOP = "select kind from nodes where id = $1 and trashed > 0 and trashed_with = id \
         and parent is not null";
@@ -98,6 +99,11 @@ pub(crate) async fn put_back(
 /// Cuts a folder off for good: from now on it can only be taken apart.
 pub(crate) async fn cut_off(tx: &mut Tx<'_>, top: FolderId) -> Result<()> {
     tx.exec(&CUT_OFF, params![top.0]).await.map(drop)
+}
+
+/// Whether there is a tree that is cut off.
+pub(crate) async fn any_cut_off(tx: &mut Tx<'_>) -> Result<bool> {
+    Ok(tx.opt::<i64>(&ANY_CUT_OFF, params![]).await?.is_some())
 }
 
 /// Makes a folder that is built out of sight the top of its tree: left alone, it goes with the trash.

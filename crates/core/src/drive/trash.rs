@@ -149,7 +149,17 @@ impl Drive {
                             Some(found.ok_or(Error::NotFound(Thing::User))?.id)
                         }
                     };
-                    entries::trashed(tx, owner).await
+                    let all = entries::trashed(tx, owner).await?;
+                    if !trash::any_cut_off(tx).await? {
+                        return Ok(all);
+                    }
+                    let mut there = Vec::with_capacity(all.len());
+                    for top in all {
+                        if !is_cut_off(tx, top.id).await? {
+                            there.push(top);
+                        }
+                    }
+                    Ok(there)
                 })
             })
             .await
@@ -349,11 +359,15 @@ async fn trashed(tx: &mut Tx<'_>, id: i64) -> Result<Node> {
     })
 }
 
+async fn is_cut_off(tx: &mut Tx<'_>, node: i64) -> Result<bool> {
+    let above = folders::ancestry(tx, node).await?;
+    Ok(above.first().is_some_and(|top| top.trashed.is_some()))
+}
+
 /// What lies in a tree that goes for good, or that is not yet attached, stays there: parts of it may
 /// be gone, and nothing below its top is counted.
 async fn refuse_cut_off(tx: &mut Tx<'_>, node: i64) -> Result<()> {
-    let above = folders::ancestry(tx, node).await?;
-    if above.first().is_some_and(|top| top.trashed.is_some()) {
+    if is_cut_off(tx, node).await? {
         return Err(Error::NotFound(Thing::File));
     }
     Ok(())

@@ -2,7 +2,7 @@
 //! nothing else.
 
 use crate::world::{World, bytes, end};
-use bindery_core::FileId;
+use bindery_core::{DeleteFolder, FileId, FolderRef, Name};
 use std::fs;
 use std::path::PathBuf;
 
@@ -151,6 +151,24 @@ async fn a_file_is_purged_with_its_object_when_it_is_due() {
     let swept = world.sweep().await;
     assert_eq!((swept.purged, swept.objects), (1, 1));
     crashed.is_whole().await;
+}
+
+/// Its files go behind the answer, but nobody sees them any more.
+#[tokio::test]
+async fn what_lay_in_the_trash_is_gone_with_a_folder_that_is_purged() {
+    let world = World::new().await;
+    let name = Name::parse("folder").unwrap();
+    let outer = world.drive.create_folder(&world.caller, FolderRef::Home, &name).await.unwrap().id;
+    let inner = world.drive.create_folder(&world.caller, outer.into(), &name).await.unwrap().id;
+    let [kept, gone] = [world.put("kept", b"1").await.id, world.put("gone", b"2").await.id];
+    world.drive.move_file(&world.caller, gone.into(), inner.into(), None).await.unwrap();
+    for file in [kept, gone] {
+        world.drive.trash(&world.caller, file).await.unwrap();
+    }
+    let purge = DeleteFolder { purge: true, only_if_empty: false };
+    world.drive.delete_folder(&world.caller, outer.into(), purge).await.unwrap();
+    let listed = world.drive.trash_list(None).await.unwrap();
+    assert_eq!(listed.iter().map(|top| top.id).collect::<Vec<_>>(), [kept.0]);
 }
 
 #[tokio::test]
