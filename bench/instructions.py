@@ -114,10 +114,10 @@ class Counter:
         fields = pathlib.Path(f"/proc/{self.server.process.pid}/stat").read_text().rpartition(")")[2].split()
         return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
-    def settle(self, kind):
-        """Waits until what follows a write is done."""
-        used = self.cpu_seconds() if is_write(kind) else None
-        while used is not None:
+    def settle(self):
+        """Waits until what follows a write, or a start, is done."""
+        used = self.cpu_seconds()
+        while True:
             time.sleep(EACH_SECOND)
             before, used = used, self.cpu_seconds()
             # What a second takes with nothing to do, under callgrind.
@@ -132,10 +132,12 @@ class Counter:
 
     def count(self, kind, *arguments):
         """What ran while the requests were served."""
-        self.settle(kind)
+        if is_write(kind):
+            self.settle()
         self.ask("zero")
         self.load(*arguments)
-        self.settle(kind)
+        if is_write(kind):
+            self.settle()
         self.dumps += 1
         self.ask("dump")
         dump = self.directory / f"callgrind.{self.dumps}"
@@ -198,6 +200,8 @@ def measure(tools, directory, files, only, renames=COUNTED):
         counter.fill(files)
         counter.trace()
         many, once = kinds(server)
+        # Or the first kind would pay for the start.
+        counter.settle()
         found = {}
         for kind, (*arguments, path) in many.items():
             if only and only not in kind:
