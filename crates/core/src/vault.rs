@@ -24,7 +24,6 @@ pub(crate) use writer::{ContentWriter, Finished, Taken};
 use crate::error::Result;
 use blobs::Blobs;
 use keys::Keyring;
-use reader::Crowd;
 use seal::{DataKey, MAX_OBJECT_LEN};
 use std::ops::Range;
 use std::sync::Arc;
@@ -37,12 +36,13 @@ pub(crate) struct Vault {
     /// The most plaintext of one object in bytes: what the format allows. Tests lower it, though not
     /// below what is kept inline.
     pub(crate) object_max: u64,
-    reading: Crowd,
+    /// Held by whoever reads a large content, too, so that they are counted.
+    reading: Arc<()>,
 }
 
 impl Vault {
     pub(crate) fn new(blobs: Blobs, keys: Arc<Keyring>) -> Self {
-        Vault { blobs, keys, object_max: MAX_OBJECT_LEN, reading: Crowd::default() }
+        Vault { blobs, keys, object_max: MAX_OBJECT_LEN, reading: Arc::default() }
     }
 
     /// Reads a range of a content.

@@ -11,7 +11,6 @@ use crate::error::{Error, Result};
 use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::thread::available_parallelism;
 use tokio::task::JoinHandle;
@@ -27,37 +26,6 @@ const TRUSTED: u64 = 4 << 20;
 /// What a disk is asked to have at hand behind a window that had to be waited for, in bytes.
 const READ_AHEAD: u64 = 2 << 20;
 
-/// How many contents beyond a window are being read.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Crowd(Arc<AtomicUsize>);
-
-impl Crowd {
-    fn enter(&self) -> Place {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        Place(self.clone())
-    }
-}
-
-/// A part in it.
-#[derive(Debug)]
-struct Place(Crowd);
-
-impl Place {
-    /// Whether there is a core that opens while another one sends. Where there is none a hop to another thread
-    /// costs more than that.
-    fn has_two_cores(&self) -> bool {
-        static CORES: LazyLock<usize> =
-            LazyLock::new(|| available_parallelism().map_or(1, usize::from));
-        self.0.0.load(Ordering::Relaxed) * 2 <= *CORES
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// A range of a content, in order.
 #[derive(Debug)]
 pub struct ContentReader {
@@ -70,7 +38,7 @@ impl ContentReader {
     /// Reads `range` of a content; the caller has checked that the content reaches so far.
     pub(super) fn new(
         blobs: &Blobs,
-        crowd: &Crowd,
+        reading: &Arc<()>,
         content: &StoredContent,
         key: &DataKey,
         range: Range<u64>,
@@ -91,7 +59,7 @@ impl ContentReader {
             }
             Sealed::Objects(list) => {
                 let source = Source { blobs: blobs.clone(), content: content.id, key: key.clone() };
-                reader.windows = Some(Windows::new(source, crowd, list.0.clone(), range));
+                reader.windows = Some(Windows::new(source, reading, list.0.clone(), range));
             }
         }
         Ok(reader)
@@ -162,26 +130,36 @@ struct Windows {
     range: Range<u64>,
     fetched: u64,
     first: u64,
-    /// Of what does not fit in one window.
-    place: Option<Place>,
+    /// Held by all that are read beyond one window.
+    reading: Option<Arc<()>>,
 }
 
 impl Windows {
-    fn new(source: Source, crowd: &Crowd, objects: Vec<ObjectRef>, range: Range<u64>) -> Self {
-        let place = (range.end - range.start > WINDOW).then(|| crowd.enter());
-        let first = if place.is_some() { FIRST_WINDOW } else { WINDOW };
+    fn new(source: Source, reading: &Arc<()>, objects: Vec<ObjectRef>, range: Range<u64>) -> Self {
+        let reading = (range.end - range.start > WINDOW).then(|| Arc::clone(reading));
+        let first = if reading.is_some() { FIRST_WINDOW } else { WINDOW };
         let (current, begins, opener, fetched) = (0, 0, None, 0);
-        Windows { source, objects, current, begins, opener, range, fetched, first, place }
+        Windows { source, objects, current, begins, opener, range, fetched, first, reading }
     }
 
     fn is_trusted(&self) -> bool {
         self.fetched >= TRUSTED
     }
 
+    /// Whether there is a core that opens while another one sends. Where there is none a hop to another thread
+    /// costs more than that.
+    fn has_two_cores(&self) -> bool {
+        static CORES: LazyLock<usize> =
+            LazyLock::new(|| available_parallelism().map_or(1, usize::from));
+        // One more is the vault's.
+        let held = self.reading.as_ref().map_or(1, Arc::strong_count);
+        (held - 1) * 2 <= *CORES
+    }
+
     /// Whether a window is fetched while the one before it is sent.
     fn wants_ahead(&self) -> bool {
         let helps = match self.source.blobs {
-            Blobs::Local(_) => self.place.as_ref().is_some_and(Place::has_two_cores),
+            Blobs::Local(_) => self.has_two_cores(),
             Blobs::Remote(_) => true,
         };
         helps && self.is_trusted()

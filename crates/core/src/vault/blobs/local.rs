@@ -8,8 +8,6 @@ use bytes::Bytes;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
@@ -18,9 +16,6 @@ const WRITES_IN_FLIGHT: usize = 2;
 /// What uploads leave free on the disk, in bytes: the catalog needs room to delete a file too, and
 /// on a disk that is full to its last byte nothing could ever be deleted.
 const RESERVE: u64 = 32 << 20;
-/// Who found so much room, in bytes, need not ask for a moment: nothing fills it in that time.
-const PLENTY: u64 = 4 << 30;
-const MOMENT: Duration = Duration::from_millis(50);
 
 /// A directory of objects.
 #[derive(Clone, Debug)]
@@ -29,30 +24,6 @@ pub(crate) struct Local {
     disk: Disk,
     /// There is no disk below it.
     is_memory: bool,
-    plenty: Plenty,
-}
-
-/// Until when there is room, in microseconds since this was made.
-#[derive(Clone, Debug)]
-struct Plenty(Arc<(Instant, AtomicU64)>);
-
-impl Plenty {
-    fn new() -> Self {
-        Plenty(Arc::new((Instant::now(), AtomicU64::new(0))))
-    }
-
-    fn elapsed(&self) -> u64 {
-        u64::try_from(self.0.0.elapsed().as_micros()).unwrap_or(u64::MAX)
-    }
-
-    fn is_sure(&self) -> bool {
-        self.elapsed() < self.0.1.load(Ordering::Relaxed)
-    }
-
-    fn found(&self) {
-        let until = self.elapsed().saturating_add(MOMENT.as_micros() as u64);
-        self.0.1.store(until, Ordering::Relaxed);
-    }
 }
 
 impl Local {
@@ -60,7 +31,7 @@ impl Local {
     pub(super) fn open(root: &Path, disk: Disk) -> Result<Self> {
         make_folders(root, &disk)?;
         let is_memory = disk::is_memory(root)?;
-        Ok(Local { root: Arc::new(root.canonicalize()?), disk, is_memory, plenty: Plenty::new() })
+        Ok(Local { root: Arc::new(root.canonicalize()?), disk, is_memory })
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -69,15 +40,8 @@ impl Local {
 
     /// Refuses when uploads have taken all that they may.
     pub(super) fn check_room(&self) -> Result<()> {
-        if self.plenty.is_sure() {
-            return Ok(());
-        }
-        match self.disk.room(&self.root)? {
-            Some(free) if free < RESERVE => return Err(Error::StorageFull),
-            Some(free) if free > PLENTY => self.plenty.found(),
-            _ => {}
-        }
-        Ok(())
+        let full = self.disk.room(&self.root)?.is_some_and(|free| free < RESERVE);
+        if full { Err(Error::StorageFull) } else { Ok(()) }
     }
 
     pub(super) async fn create(&self, blob: &BlobKey) -> Result<LocalWriter> {
