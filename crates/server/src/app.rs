@@ -43,24 +43,31 @@ pub(crate) struct App {
 pub fn app(drive: Drive, settings: Settings) -> Router {
     let app = App { drive, settings: Arc::new(settings) };
     // Handlers take bodies as they come, which no framework limits: that is done where they are read.
-    let routes = rescale::routes().merge(filr::routes(&app));
-    let routes = routes.layer(from_fn_with_state(app.clone(), guarded));
     let watching = health::routes().layer(from_fn_with_state(app.clone(), watched));
-    routes.merge(watching).with_state(app)
+    rescale::routes(&app).merge(filr::routes(&app)).merge(watching).with_state(app)
 }
 
-/// What goes for every request of a front-end. One layer: each costs a request as much as the routing does.
-async fn guarded(State(app): State<App>, request: Request, next: Next) -> Response {
+/// What goes for every request of a front-end, as its only layer: each costs a request as much as the routing does.
+pub(crate) async fn front(State(app): State<App>, request: Request, next: Next) -> Response {
+    guarded(&app, request, |request| next.run(request)).await
+}
+
+/// The same around a layer that a front-end has itself.
+pub(crate) async fn guarded<A: Future<Output = Response>>(
+    app: &App,
+    request: Request,
+    answer: impl FnOnce(Request) -> A,
+) -> Response {
     let answer = match refuse_host(&app.settings, &request) {
         Some(refused) => refused,
-        None => noted(&app, request, next).await,
+        None => noted(app, request, answer).await,
     };
     defended(answer)
 }
 
 /// What goes for who balances load or watches, and names no host.
 async fn watched(State(app): State<App>, request: Request, next: Next) -> Response {
-    defended(noted(&app, request, next).await)
+    defended(noted(&app, request, |request| next.run(request)).await)
 }
 
 /// Whatever an answer holds, a content, a name in a message or what a client sent: a browser takes it for
@@ -77,14 +84,18 @@ fn defended(mut response: Response) -> Response {
 }
 
 /// Has the audit log tell of each token that is refused. Of passwords the domain knows itself, and whose.
-async fn noted(app: &App, request: Request, next: Next) -> Response {
+async fn noted<A: Future<Output = Response>>(
+    app: &App,
+    request: Request,
+    answer: impl FnOnce(Request) -> A,
+) -> Response {
     let header = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes);
     if !authorization::shows_token(header) {
-        return next.run(request).await;
+        return answer(request).await;
     }
     let (parts, body) = request.into_parts();
     let address = peer(&parts, &app.settings);
-    let response = next.run(Request::from_parts(parts, body)).await;
+    let response = answer(Request::from_parts(parts, body)).await;
     if response.status() == StatusCode::UNAUTHORIZED {
         app.drive.note_failed_sign_in(address);
     }

@@ -25,7 +25,7 @@ mod shares;
 mod uploads;
 mod versions;
 
-use crate::app::App;
+use crate::app::{self, App};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, any, get, post};
@@ -55,7 +55,7 @@ pub(crate) fn routes(app: &App) -> Router<App> {
     let mut open = Routes::default();
     open.add("/links/{secret}", get(links::view));
     open.add("/links/{secret}/{name}", get(links::download));
-    gated.merge(open.0)
+    gated.merge(open.0.layer(from_fn_with_state(app.clone(), app::front)))
 }
 
 #[derive(Default)]

@@ -6,7 +6,7 @@ use super::error::{Asked, Problem};
 use super::paths::Paths;
 use super::query::Query;
 use super::wire::{ErrorData, FileProperties, Item};
-use crate::app::App;
+use crate::app::{self, App};
 use crate::http::body::MinimumRate;
 use crate::http::idempotency_key::keyed;
 use crate::site::{Site, peer};
@@ -17,18 +17,30 @@ use axum::response::{IntoResponse, Response};
 use bindery_core::{Caller, Drive, Error, Seen, User};
 use http::header::ALLOW;
 use http::request::Parts;
+use std::ops::Deref;
 use std::sync::Arc;
 
 /// A request, and who asks by credentials that an operation finds good or not. Who asks for none asks
 /// [`Ask::signed_in`].
 #[derive(Clone, Debug)]
-pub(super) struct Ask {
+pub(super) struct Ask(Arc<Context>);
+
+#[derive(Debug)]
+pub(super) struct Context {
     pub(super) app: App,
     pub(super) caller: Caller,
     pub(super) site: Site,
     pub(super) query: Query,
     /// The path behind the base, without a trailing slash: `/folders/48`.
     pub(super) path: String,
+}
+
+impl Deref for Ask {
+    type Target = Context;
+
+    fn deref(&self) -> &Context {
+        &self.0
+    }
 }
 
 impl Ask {
@@ -54,13 +66,13 @@ impl Ask {
         let caller = keyed(&app.drive, caller, parts, Problem::BadInput).await?;
         let Ok(site) = Site::from_request_parts(parts, app).await;
         let path = parts.uri.path().trim_start_matches(super::BASE).trim_end_matches('/');
-        Ok(Ask {
+        Ok(Ask(Arc::new(Context {
             app: app.clone(),
             caller,
             site,
             query: Query::parse(parts.uri.query()),
             path: path.to_owned(),
-        })
+        })))
     }
 
     /// What a failure shows besides its code: above all what is in the way.
@@ -87,8 +99,12 @@ impl Ask {
 
 /// Lets in who shows credentials, and renders what went wrong behind it.
 pub(super) async fn gate(State(app): State<App>, request: Request, next: Next) -> Response {
+    app::guarded(&app, request, |request| answer(&app, request, next)).await
+}
+
+async fn answer(app: &App, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    let ask = match Ask::read(&app, &mut parts).await {
+    let ask = match Ask::read(app, &mut parts).await {
         Ok(ask) => ask,
         Err(problem) => return problem.into_response(),
     };
