@@ -69,8 +69,8 @@ pub(crate) async fn run(config: &Config, args: ServeArgs) -> Result<ExitCode, Fa
     let indexer = tokio::spawn(index_each_second(drive.clone()));
     let (end_audit, ended) = oneshot::channel();
     let auditor = tokio::spawn(audit_each_second(drive.clone(), ended));
-    let router = app::app(drive.clone(), settings.app);
-    listener::serve(listener, router, tls, listener::Limits::default(), stop).await;
+    let front_ends = app::FrontEnds::new(drive.clone(), settings.app);
+    listener::serve(listener, front_ends, tls, listener::Limits::default(), stop).await;
     sweeper.abort();
     indexer.abort();
     // What it has in hand is nowhere else.

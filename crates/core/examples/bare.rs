@@ -14,7 +14,7 @@ use std::sync::Arc;
 const SEGMENT: usize = 64 << 10;
 const TAG: usize = 16;
 /// Read at once, as the server does.
-const WINDOW: usize = 4 * (SEGMENT + TAG);
+const WINDOW: usize = 8 * (SEGMENT + TAG);
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 

@@ -1,13 +1,13 @@
 //! The routes of every front-end, over one store.
 
-use crate::filr;
+use crate::filr::Filr;
 use crate::health;
 use crate::http::authorization;
+use crate::listener::Handler;
 use crate::rescale;
 use crate::site::{peer, refuse_host};
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::extract::Request;
 use axum::response::Response;
 use bindery_core::Drive;
 use http::header::{
@@ -16,6 +16,7 @@ use http::header::{
 use http::{HeaderValue, StatusCode};
 use std::net::IpAddr;
 use std::sync::Arc;
+use tower::ServiceExt as _;
 
 use crate::http::body::RateFloor;
 
@@ -39,35 +40,65 @@ pub(crate) struct App {
     pub(crate) settings: Arc<Settings>,
 }
 
-/// The routes of every front-end.
-pub fn app(drive: Drive, settings: Settings) -> Router {
-    let app = App { drive, settings: Arc::new(settings) };
-    // Handlers take bodies as they come, which no framework limits: that is done where they are read.
-    let watching = health::routes().layer(from_fn_with_state(app.clone(), watched));
-    rescale::routes(&app).merge(filr::routes(&app)).merge(watching).with_state(app)
+/// Every front-end over one store, and what goes for each of their requests.
+#[derive(Clone, Debug)]
+pub struct FrontEnds {
+    app: App,
+    filr: Filr,
+    others: Router,
 }
 
-/// What goes for every request of a front-end, as its only layer: each costs a request as much as the routing does.
-pub(crate) async fn front(State(app): State<App>, request: Request, next: Next) -> Response {
-    guarded(&app, request, |request| next.run(request)).await
+impl FrontEnds {
+    /// Over `drive`, as the operator set them.
+    pub fn new(drive: Drive, settings: Settings) -> Self {
+        let app = App { drive, settings: Arc::new(settings) };
+        // Handlers take bodies as they come, which no framework limits: that is done where they are read.
+        let others = rescale::routes().merge(health::routes()).with_state(app.clone());
+        FrontEnds { filr: Filr::new(&app), others, app }
+    }
+
+    /// Has the audit log tell of each token that is refused. Of passwords the domain knows itself, and whose.
+    async fn noted(&self, request: Request) -> Response {
+        let header = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes);
+        if !authorization::shows_token(header) {
+            return self.answered(request).await;
+        }
+        let (parts, body) = request.into_parts();
+        let address = peer(&parts, &self.app.settings);
+        let response = self.answered(Request::from_parts(parts, body)).await;
+        if response.status() == StatusCode::UNAUTHORIZED {
+            self.app.drive.note_failed_sign_in(address);
+        }
+        response
+    }
+
+    async fn answered(&self, request: Request) -> Response {
+        match Filr::serves(request.uri().path()) {
+            true => self.filr.handle(request).await,
+            false => routed(&self.others, request).await,
+        }
+    }
 }
 
-/// The same around a layer that a front-end has itself.
-pub(crate) async fn guarded<A: Future<Output = Response>>(
-    app: &App,
-    request: Request,
-    answer: impl FnOnce(Request) -> A,
-) -> Response {
-    let answer = match refuse_host(&app.settings, &request) {
-        Some(refused) => refused,
-        None => noted(app, request, answer).await,
-    };
-    defended(answer)
+/// What the route of a request answers, or the fallback.
+pub(crate) async fn routed(routes: &Router, request: Request) -> Response {
+    let Ok(response) = routes.clone().oneshot(request).await;
+    response
 }
 
-/// What goes for who balances load or watches, and names no host.
-async fn watched(State(app): State<App>, request: Request, next: Next) -> Response {
-    defended(noted(&app, request, |request| next.run(request)).await)
+/// Around the routes, and no layer of theirs: each costs a request as much as the routing does.
+impl Handler for FrontEnds {
+    async fn handle(&self, request: Request) -> Response {
+        // Who balances load or watches names no host.
+        let refused = match health::is_asked(request.uri().path()) {
+            true => None,
+            false => refuse_host(&self.app.settings, &request),
+        };
+        defended(match refused {
+            Some(refused) => refused,
+            None => self.noted(request).await,
+        })
+    }
 }
 
 /// Whatever an answer holds, a content, a name in a message or what a client sent: a browser takes it for
@@ -79,25 +110,6 @@ fn defended(mut response: Response) -> Response {
         (REFERRER_POLICY, "no-referrer"),
     ] {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
-    }
-    response
-}
-
-/// Has the audit log tell of each token that is refused. Of passwords the domain knows itself, and whose.
-async fn noted<A: Future<Output = Response>>(
-    app: &App,
-    request: Request,
-    answer: impl FnOnce(Request) -> A,
-) -> Response {
-    let header = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes);
-    if !authorization::shows_token(header) {
-        return answer(request).await;
-    }
-    let (parts, body) = request.into_parts();
-    let address = peer(&parts, &app.settings);
-    let response = answer(Request::from_parts(parts, body)).await;
-    if response.status() == StatusCode::UNAUTHORIZED {
-        app.drive.note_failed_sign_in(address);
     }
     response
 }

@@ -25,10 +25,11 @@ mod shares;
 mod uploads;
 mod versions;
 
-use crate::app::{self, App};
+use crate::app::{App, routed};
 use axum::Router;
-use axum::middleware::from_fn_with_state;
-use axum::routing::{MethodRouter, any, get, post};
+use axum::extract::Request;
+use axum::response::Response;
+use axum::routing::{MethodRouter, get, post};
 use error::Problem;
 
 const BASE: &str = "/rest";
@@ -38,24 +39,45 @@ const FOLDERS: [&str; 3] = ["/folders/{id}", "/binders/{id}", "/workspaces/{id}"
 const ROOTS: [&str; 6] =
     ["my_files", "shared_with_me", "shared_by_me", "net_folders", "public_shares", "public"];
 
-/// Every route with and without a trailing slash. All but the public links stand behind the gate.
-pub(crate) fn routes(app: &App) -> Router<App> {
-    let mut gated = Routes::default();
-    gated.roots();
-    gated.files();
-    for folder in FOLDERS {
-        gated.folder(folder);
+/// The front-end: all but the public links stand behind the gate.
+#[derive(Clone, Debug)]
+pub(crate) struct Filr {
+    app: App,
+    links: Router,
+    gated: Router,
+}
+
+impl Filr {
+    /// Every route with and without a trailing slash.
+    pub(crate) fn new(app: &App) -> Self {
+        let mut gated = Routes::default();
+        gated.roots();
+        gated.files();
+        for folder in FOLDERS {
+            gated.folder(folder);
+        }
+        for root in ROOTS {
+            gated.folder(&format!("/self/{root}"));
+        }
+        gated.shares_and_people();
+        let gated = gated.0.fallback(no_such_path).with_state(app.clone());
+        let mut links = Routes::default();
+        links.add("/links/{secret}", get(links::view));
+        links.add("/links/{secret}/{name}", get(links::download));
+        Filr { app: app.clone(), links: links.0.with_state(app.clone()), gated }
     }
-    for root in ROOTS {
-        gated.folder(&format!("/self/{root}"));
+
+    /// Whether a path is one of this front-end's.
+    pub(crate) fn serves(path: &str) -> bool {
+        path.strip_prefix(BASE).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
-    gated.shares_and_people();
-    let gated = gated.0.route(&format!("{BASE}/{{*path}}"), any(no_such_path));
-    let gated = gated.layer(from_fn_with_state(app.clone(), ask::gate));
-    let mut open = Routes::default();
-    open.add("/links/{secret}", get(links::view));
-    open.add("/links/{secret}/{name}", get(links::download));
-    gated.merge(open.0.layer(from_fn_with_state(app.clone(), app::front)))
+
+    pub(crate) async fn handle(&self, request: Request) -> Response {
+        if links::is_link(request.uri().path()) {
+            return routed(&self.links, request).await;
+        }
+        ask::gate(&self.app, request, |request| routed(&self.gated, request)).await
+    }
 }
 
 #[derive(Default)]

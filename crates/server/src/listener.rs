@@ -5,9 +5,8 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-use axum::Router;
-use axum::extract::ConnectInfo;
-use axum::response::IntoResponse as _;
+use axum::extract::{ConnectInfo, Request};
+use axum::response::{IntoResponse as _, Response};
 use http::header::{CONNECTION, TRANSFER_ENCODING};
 use http::{HeaderValue, StatusCode};
 use hyper::body::Incoming;
@@ -27,7 +26,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinSet};
 use tokio_rustls::TlsAcceptor;
-use tower::ServiceExt as _;
 
 /// The longest request line and headers together, in bytes; beyond it the answer is 431.
 const HEAD_MAX: usize = 64 << 10;
@@ -89,16 +87,22 @@ impl Scheme {
     }
 }
 
-/// Serves `router` on every connection until `shutdown` completes; then accepts no more, lets the
+/// What answers requests.
+pub trait Handler: Send + Sync + 'static {
+    /// The answer to one; a failure is an answer, too.
+    fn handle(&self, request: Request) -> impl Future<Output = Response> + Send;
+}
+
+/// Serves `handler` on every connection until `shutdown` completes; then accepts no more, lets the
 /// running requests end within [`Limits::drain`], cuts the rest, and returns.
 pub async fn serve(
     listener: TcpListener,
-    router: Router,
+    handler: impl Handler,
     tls: Option<Arc<rustls::ServerConfig>>,
     limits: Limits,
     shutdown: impl Future<Output = ()>,
 ) {
-    let front = Arc::new(Front::new(router, tls, limits));
+    let front = Arc::new(Front::new(handler, tls, limits));
     let room = Arc::new(Semaphore::new(limits.connections));
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
@@ -156,15 +160,15 @@ fn note_end(ended: Result<(), JoinError>) {
 }
 
 /// What all connections share.
-struct Front {
-    router: Router,
+struct Front<H> {
+    handler: H,
     tls: Option<TlsAcceptor>,
     http: http1::Builder,
     limits: Limits,
 }
 
-impl Front {
-    fn new(router: Router, tls: Option<Arc<rustls::ServerConfig>>, limits: Limits) -> Self {
+impl<H: Handler> Front<H> {
+    fn new(handler: H, tls: Option<Arc<rustls::ServerConfig>>, limits: Limits) -> Self {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(limits.head_timeout)
@@ -172,13 +176,7 @@ impl Front {
             .max_buf_size(BUFFER_MAX)
             // A client that has said everything, or was cut off, still hears the answer.
             .half_close(true);
-        Front {
-            // Not for the state, but so that the routes are made ready here and not per request.
-            router: router.with_state(()),
-            tls: tls.map(TlsAcceptor::from),
-            http,
-            limits,
-        }
+        Front { handler, tls: tls.map(TlsAcceptor::from), http, limits }
     }
 
     async fn connection(
@@ -214,7 +212,7 @@ impl Front {
         body: BodyWatch,
         watcher: Watcher,
     ) {
-        let router = self.router.clone();
+        let handler = &self.handler;
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             // Where a body ends that comes in chunks, someone between may have seen otherwise: a request
             // that also told a length is read by its chunks (RFC 9112 section 6.3). What follows such a
@@ -227,11 +225,10 @@ impl Front {
             let mut request = request.map(|incoming| body.watch(incoming));
             request.extensions_mut().insert(ConnectInfo(peer));
             request.extensions_mut().insert(scheme);
-            let answered = (!is_coded).then(|| router.clone().oneshot(request));
             async move {
-                let mut response = match answered {
-                    Some(answered) => answered.await?,
-                    None => StatusCode::NOT_IMPLEMENTED.into_response(),
+                let mut response = match is_coded {
+                    true => StatusCode::NOT_IMPLEMENTED.into_response(),
+                    false => handler.handle(request).await,
                 };
                 if is_last {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

@@ -10,11 +10,10 @@ mod patch;
 mod upload;
 mod wire;
 
-use crate::app::{self, App};
+use crate::app::App;
 use auth::Credentials;
 use axum::Router;
 use axum::extract::State;
-use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, get, post};
 use bindery_core::{Error, Thing};
 use error::Problem;
@@ -23,7 +22,7 @@ use http::{Method, StatusCode};
 const PREFIXES: [&str; 3] = ["/api", "/api/v2", "/api/v3"];
 
 /// Every route with and without its trailing slash: a redirect would lose a request's body.
-pub(crate) fn routes(app: &App) -> Router<App> {
+pub(crate) fn routes() -> Router<App> {
     let mut router = Router::new();
     for prefix in PREFIXES {
         for slash in ["", "/"] {
@@ -41,7 +40,7 @@ pub(crate) fn routes(app: &App) -> Router<App> {
             route("/files/{id}/lines", get(download::lines));
         }
     }
-    router.fallback(not_found).layer(from_fn_with_state(app.clone(), app::front))
+    router.fallback(not_found)
 }
 
 async fn method_not_allowed(

@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 
 /// Plaintext that is fetched and opened at once, in bytes; of a service, another such window ahead, and of a disk where
 /// a core has nothing else to do.
-const WINDOW: u64 = 4 * SEGMENT_LEN as u64;
+const WINDOW: u64 = 8 * SEGMENT_LEN as u64;
 /// The same at the beginning of what does not fit in one window, and nothing ahead: a peer that takes next to
 /// nothing holds no more than that. What does fit is opened whole before a byte of it is sent.
 const FIRST_WINDOW: u64 = SEGMENT_LEN as u64;

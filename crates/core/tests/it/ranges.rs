@@ -8,7 +8,7 @@ use proptest::test_runner::TestRunner;
 const INLINE: usize = 16 << 10;
 const SEGMENT: usize = 64 << 10;
 /// What a reader fetches at once.
-const WINDOW: usize = 4 * SEGMENT;
+const WINDOW: usize = 8 * SEGMENT;
 
 /// A length at or beside a bound of how contents are kept.
 fn lens() -> Vec<usize> {

@@ -6,13 +6,12 @@ use super::error::{Asked, Problem};
 use super::paths::Paths;
 use super::query::Query;
 use super::wire::{ErrorData, FileProperties, Item};
-use crate::app::{self, App};
+use crate::app::App;
 use crate::http::body::MinimumRate;
 use crate::http::idempotency_key::keyed;
 use crate::site::{Site, peer};
 use axum::body::Body;
-use axum::extract::{FromRequestParts, Request, State};
-use axum::middleware::Next;
+use axum::extract::{FromRequestParts, Request};
 use axum::response::{IntoResponse, Response};
 use bindery_core::{Caller, Drive, Error, Seen, User};
 use http::header::ALLOW;
@@ -98,18 +97,18 @@ impl Ask {
 }
 
 /// Lets in who shows credentials, and renders what went wrong behind it.
-pub(super) async fn gate(State(app): State<App>, request: Request, next: Next) -> Response {
-    app::guarded(&app, request, |request| answer(&app, request, next)).await
-}
-
-async fn answer(app: &App, request: Request, next: Next) -> Response {
+pub(super) async fn gate<A: Future<Output = Response>>(
+    app: &App,
+    request: Request,
+    answer: impl FnOnce(Request) -> A,
+) -> Response {
     let (mut parts, body) = request.into_parts();
     let ask = match Ask::read(app, &mut parts).await {
         Ok(ask) => ask,
         Err(problem) => return problem.into_response(),
     };
     parts.extensions.insert(ask.clone());
-    let mut response = next.run(Request::from_parts(parts, body)).await;
+    let mut response = answer(Request::from_parts(parts, body)).await;
     match response.extensions_mut().remove::<Arc<Problem>>() {
         None => response,
         Some(problem) => {

@@ -53,8 +53,8 @@ async fn nothing_secret_is_logged_or_stands_in_an_address() {
     let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = tcp.local_addr().unwrap();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let router = ann.world.router.clone();
-    let served = tokio::spawn(listener::serve(tcp, router, None, Limits::default(), async {
+    let front_ends = ann.world.front_ends.clone();
+    let served = tokio::spawn(listener::serve(tcp, front_ends, None, Limits::default(), async {
         let _stopped = stopped.await;
     }));
 

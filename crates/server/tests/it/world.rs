@@ -1,17 +1,16 @@
 //! A store in a temporary directory, its users, and the router over it.
 
 use crate::backend::Backend;
-use axum::Router;
 use axum::body::{Body, Bytes};
 use bindery_core::{Clock, Drive, Limits, NewUser, Time};
-use bindery_server::app::{Settings, app};
+use bindery_server::app::{FrontEnds, Settings};
+use bindery_server::listener::Handler as _;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 use std::path::PathBuf;
 use tempfile::TempDir;
-use tower::ServiceExt as _;
 
 /// 2026-01-02T03:04:05.678901Z.
 pub(crate) const NOW: Time = Time(1_767_323_045_678_901);
@@ -19,7 +18,7 @@ pub(crate) const NOW: Time = Time(1_767_323_045_678_901);
 pub(crate) struct World {
     pub(crate) drive: Drive,
     pub(crate) directory: TempDir,
-    pub(crate) router: Router,
+    pub(crate) front_ends: FrontEnds,
     backend: Backend,
 }
 
@@ -57,8 +56,8 @@ impl World {
         let directory = tempfile::tempdir().unwrap();
         let location = backend.location(directory.path().join("data"));
         let drive = Drive::open_limited(&location, Clock::fixed(NOW), limits).await.unwrap();
-        let router = app(drive.clone(), settings);
-        World { drive, directory, router, backend }
+        let front_ends = FrontEnds::new(drive.clone(), settings);
+        World { drive, directory, front_ends, backend }
     }
 
     pub(crate) async fn person(&self, login: &str) -> Person {
@@ -84,7 +83,7 @@ impl World {
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response = self.front_ends.handle(request).await;
         let (parts, body) = response.into_parts();
         let body = body.collect().await.map(http_body_util::Collected::to_bytes);
         Answer { status: parts.status, headers: parts.headers, body: body.unwrap_or_default() }

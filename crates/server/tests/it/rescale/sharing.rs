@@ -2,11 +2,11 @@
 
 use crate::world::{World, bytes};
 use axum::body::Body;
-use bindery_server::app::{Settings, app};
+use bindery_server::app::{FrontEnds, Settings};
+use bindery_server::listener::Handler as _;
 use http::Method;
 use http_body_util::BodyExt as _;
 use serde_json::json;
-use tower::ServiceExt as _;
 
 #[tokio::test]
 async fn a_reader_reads_and_changes_nothing_until_the_share_ends() {
@@ -57,8 +57,8 @@ async fn a_download_ends_with_the_right_to_it() {
     let share =
         |with: &[&str]| ann.request(Method::PATCH, &path).json(&json!({"sharedWith": with}));
     world.send(share(&[&bob.email])).await.expect(200);
-    let router = app(world.drive.clone(), Settings::default());
-    let response = router.oneshot(bob.get(&format!("{path}contents/"))).await.unwrap();
+    let front_ends = FrontEnds::new(world.drive.clone(), Settings::default());
+    let response = front_ends.handle(bob.get(&format!("{path}contents/"))).await;
     let mut body: Body = response.into_body();
     assert!(body.frame().await.unwrap().is_ok());
     world.send(share(&[])).await.expect(200);
