@@ -27,25 +27,30 @@ fn of_request(parts: &Parts, settings: &Settings) -> String {
     if let Some(url) = &settings.public_url {
         return url.trim_end_matches('/').to_owned();
     }
-    let header = |name: &str| parts.headers.get(name)?.to_str().ok();
     let proxied = connected(parts).is_some_and(|peer| is_trusted(settings, peer));
-    let forwarded =
-        |name| header(name).filter(|_| proxied).and_then(|value| value.split(',').next());
+    let forwarded = |name: &str| {
+        let value = proxied.then(|| parts.headers.get(name))??;
+        value.to_str().ok()?.split(',').next()
+    };
     let scheme = match forwarded("x-forwarded-proto").map(str::trim) {
         Some("https") => "https",
         Some("http") => "http",
         _ => parts.extensions.get::<Scheme>().copied().unwrap_or(Scheme::Http).as_str(),
     };
-    let host = forwarded("x-forwarded-host").map(str::trim).or_else(|| header(HOST.as_str()));
+    let host = || parts.headers.get(HOST)?.to_str().ok();
+    let host = forwarded("x-forwarded-host").map(str::trim).or_else(host);
     let host = host.or_else(|| parts.uri.authority().map(http::uri::Authority::as_str));
     // What is echoed into links must be no more than a host and a port.
     let host = host.filter(|host| !host.is_empty() && host.bytes().all(is_host_byte));
-    format!("{scheme}://{}", host.unwrap_or("localhost"))
+    [scheme, "://", host.unwrap_or("localhost")].concat()
 }
 
 /// The address that a request comes from: behind a trusted proxy, the one that the proxy saw.
 pub(crate) fn peer(parts: &Parts, settings: &Settings) -> IpAddr {
     let mut peer = connected(parts).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    if !is_trusted(settings, peer) {
+        return peer;
+    }
     let lines = parts.headers.get_all("x-forwarded-for").iter();
     let seen = lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(','));
     let mut nearest_last: Vec<&str> = seen.collect();

@@ -9,19 +9,26 @@ use super::wire::{Binder, FileProperties};
 use crate::http::content::{self, Announced};
 use axum::Json;
 use axum::body::Body;
+use axum::extract::Request;
 use axum::response::Response;
 use bindery_core::{DeleteFile, Error, FileRef, Name, NodeRef, Thing};
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, StatusCode};
 
 pub(super) async fn content(
     ask: Ask,
     AtFile(id): AtFile,
-    method: Method,
-    headers: HeaderMap,
+    // Whole: its headers would be copied.
+    request: Request,
 ) -> Result<Response, Problem> {
     let download = ask.drive().download(&ask.caller, id).await?;
     let name = download.file.label.clone();
-    Ok(content::respond(&method, &headers, download, Announced::attachment(&name)).await?)
+    Ok(content::respond(
+        request.method(),
+        request.headers(),
+        download,
+        Announced::attachment(&name),
+    )
+    .await?)
 }
 
 pub(super) async fn show(ask: Ask, AtFile(id): AtFile) -> Result<Json<FileProperties>, Problem> {

@@ -17,7 +17,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use std::time::{Duration, UNIX_EPOCH};
 
 /// Room for what is put on an answer here and in `app.rs`.
-const HEADERS: usize = 16;
+const HEADERS: usize = 12;
 
 /// How a content is announced.
 #[derive(Clone, Copy, Debug)]
@@ -44,10 +44,11 @@ pub(crate) async fn respond(
 ) -> Result<Response, Error> {
     let file = &download.file;
     let size = file.size;
-    let etag = format!("{}-{}", file.id.letters(), file.version);
+    let quoted = format!("\"{}-{}\"", file.id.letters(), file.version);
+    let etag = &quoted[1..quoted.len() - 1];
     let modified = u64::try_from(file.uploaded.seconds()).unwrap_or(0);
-    let validators = Validators { etag: &etag, last_modified_seconds: Some(modified) };
-    let mut headers = validator_headers(&etag, modified);
+    let validators = Validators { etag, last_modified_seconds: Some(modified) };
+    let mut headers = validator_headers(quoted.clone(), modified);
     match evaluate(method, request, validators) {
         Precondition::Proceed => {}
         Precondition::NotModified => {
@@ -99,10 +100,10 @@ fn answer(status: StatusCode, headers: HeaderMap, body: Body) -> Response {
     response
 }
 
-fn validator_headers(etag: &str, modified: u64) -> HeaderMap {
+fn validator_headers(etag: String, modified: u64) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(HEADERS);
     let modified = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(modified));
-    headers.insert(ETAG, ascii(format!("\"{etag}\"")));
+    headers.insert(ETAG, ascii(etag));
     headers.insert(LAST_MODIFIED, ascii(modified));
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));

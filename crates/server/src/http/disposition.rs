@@ -1,6 +1,7 @@
 //! How a content is announced: its `Content-Type` and its `Content-Disposition`. People upload what
 //! they like and others open it on this origin, so a browser must get nothing that it would run.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use http::HeaderValue;
@@ -101,7 +102,7 @@ pub fn content_disposition(disposition: Disposition, name: &str) -> HeaderValue 
         Disposition::Attachment => "attachment",
         Disposition::Inline => "inline",
     };
-    let mut value = format!("{kind}; filename=\"{fallback}\"");
+    let mut value = [kind, "; filename=\"", &fallback, "\""].concat();
     if fallback != name {
         let encoded = utf8_percent_encode(name, NOT_ATTR_CHAR);
         write!(value, "; filename*=UTF-8''{encoded}").expect("a String takes all that is written");
@@ -113,7 +114,11 @@ pub fn content_disposition(disposition: Disposition, name: &str) -> HeaderValue 
 /// The name with `_` for each character that a quoted string cannot hold, or that clients are known
 /// to take for the beginning of an escape (RFC 6266 appendix D): a backslash, and `%` before two
 /// hexadecimal digits.
-fn ascii_fallback(name: &str) -> String {
+fn ascii_fallback(name: &str) -> Cow<'_, str> {
+    if name.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\' | b'%'))
+    {
+        return Cow::Borrowed(name);
+    }
     let escapes = |rest: &str| {
         let digits = rest.as_bytes().get(1..3);
         digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))

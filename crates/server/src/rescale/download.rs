@@ -7,25 +7,31 @@ use crate::app::App;
 use crate::http::content::{self, Announced};
 use crate::http::lines::LinesEncoder;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use bindery_core::DownloadBody;
 use bytes::Bytes;
 use futures_util::stream::{BoxStream, StreamExt as _, try_unfold};
+use http::Method;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderMap, Method};
 
 pub(super) async fn contents(
     State(app): State<App>,
     Credentials { caller }: Credentials,
-    method: Method,
-    headers: HeaderMap,
     id: RawId,
+    // Whole: its headers would be copied.
+    request: Request,
 ) -> Result<Response, Problem> {
     let id = file_id(&app.drive, &caller, id).await?;
     let download = app.drive.download(&caller, id).await?;
     let name = download.file.name.clone();
-    Ok(content::respond(&method, &headers, download, Announced::attachment(&name)).await?)
+    Ok(content::respond(
+        request.method(),
+        request.headers(),
+        download,
+        Announced::attachment(&name),
+    )
+    .await?)
 }
 
 pub(super) async fn lines(
