@@ -26,11 +26,13 @@ mod uploads;
 mod versions;
 
 use crate::app::{App, routed};
+use ask::gate;
 use axum::Router;
 use axum::extract::Request;
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 use error::Problem;
+use links::is_link;
 
 const BASE: &str = "/rest";
 /// Folders by their ids. A user's workspace is the folder that holds My Files.
@@ -73,10 +75,10 @@ impl Filr {
     }
 
     pub(crate) async fn handle(&self, request: Request) -> Response {
-        if links::is_link(request.uri().path()) {
+        if is_link(request.uri().path()) {
             return routed(&self.links, request).await;
         }
-        ask::gate(&self.app, request, |request| routed(&self.gated, request)).await
+        gate(&self.app, request, |request| routed(&self.gated, request)).await
     }
 }
 

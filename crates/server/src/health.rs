@@ -8,20 +8,16 @@ use axum::extract::State;
 use axum::routing::get;
 use http::StatusCode;
 
-const LIVES: &str = "/healthz";
-const IS_READY: &str = "/readyz";
-const METRICS: &str = "/metrics";
-
 pub(crate) fn routes() -> Router<App> {
     Router::new()
-        .route(LIVES, get(lives))
-        .route(IS_READY, get(is_ready))
-        .route(METRICS, get(metrics::show))
+        .route("/healthz", get(lives))
+        .route("/readyz", get(is_ready))
+        .route("/metrics", get(metrics::show))
 }
 
 /// Whether a path is one of these.
 pub(crate) fn is_asked(path: &str) -> bool {
-    [LIVES, IS_READY, METRICS].contains(&path)
+    matches!(path, "/healthz" | "/readyz" | "/metrics")
 }
 
 async fn lives() -> &'static str {
