@@ -228,7 +228,8 @@ impl<H: Handler> Front<H> {
             async move {
                 let mut response = match is_coded {
                     true => StatusCode::NOT_IMPLEMENTED.into_response(),
-                    false => handler.handle(request).await,
+                    // In a box, since a connection has room for all of this while it has no request, too.
+                    false => Box::pin(handler.handle(request)).await,
                 };
                 if is_last {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

@@ -64,7 +64,7 @@ impl<'tx> Tx<'tx> {
     ) -> Result<Vec<T>> {
         self.begin(sql)?;
         match &mut self.engine {
-            Engine::Sqlite(conn) => rows(conn, sql, params, usize::MAX),
+            Engine::Sqlite(conn) => all(conn, sql, params),
             Engine::Server(session) => {
                 let rows = session.query(sql, params).await?;
                 rows.iter().map(|row| T::from_row(&mut Row::postgres(row))).collect()
@@ -80,7 +80,7 @@ impl<'tx> Tx<'tx> {
     ) -> Result<Option<T>> {
         self.begin(sql)?;
         match &mut self.engine {
-            Engine::Sqlite(conn) => Ok(rows(conn, sql, params, 1)?.pop()),
+            Engine::Sqlite(conn) => first(conn, sql, params),
             Engine::Server(session) => {
                 let rows = session.query(sql, params).await?;
                 rows.first().map(|row| T::from_row(&mut Row::postgres(row))).transpose()
@@ -137,21 +137,20 @@ pub(super) fn tell(sql: &str) {
 /// What is told of the beginning of a transaction that only reads.
 pub(super) const BEGIN: &str = "begin";
 
-fn rows<T: FromRow>(
-    conn: &Connection,
-    sql: &Sql,
-    params: &[Value<'_>],
-    most: usize,
-) -> Result<Vec<T>> {
+fn all<T: FromRow>(conn: &Connection, sql: &Sql, params: &[Value<'_>]) -> Result<Vec<T>> {
     let mut statement = conn.prepare_cached(sql.sqlite)?;
     let mut rows = statement.query(params_from_iter(params))?;
     let mut found = Vec::new();
-    while found.len() < most
-        && let Some(row) = rows.next()?
-    {
+    while let Some(row) = rows.next()? {
         found.push(T::from_row(&mut Row::sqlite(row))?);
     }
     Ok(found)
+}
+
+fn first<T: FromRow>(conn: &Connection, sql: &Sql, params: &[Value<'_>]) -> Result<Option<T>> {
+    let mut statement = conn.prepare_cached(sql.sqlite)?;
+    let mut rows = statement.query(params_from_iter(params))?;
+    rows.next()?.map(|row| T::from_row(&mut Row::sqlite(row))).transpose()
 }
 
 /// Drives a unit to its end. On SQLite nothing ever waits, so a unit that does is a fault of ours;
