@@ -25,7 +25,7 @@ def options():
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     cores = ",".join(map(str, sorted(os.sched_getaffinity(0))))
     parser.add_argument("--works", help="some of: " + ", ".join(work.name for work in works.ALL))
-    parser.add_argument("--who", help="some of: " + ", ".join(works.DOWNLOADS + works.LIMITS))
+    parser.add_argument("--who", help="some of: " + ", ".join(works.SERVERS + works.LIMITS))
     parser.add_argument("--places", default="tmpfs,disk")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4, help="of each measurement that has no fixed work")
@@ -113,7 +113,7 @@ def main():
                     if place not in chosen.places.split(","):
                         continue
                     for one in work.contestants:
-                        if who and one in works.DOWNLOADS + works.LIMITS and one not in who:
+                        if who and one in works.SERVERS + works.LIMITS and one not in who:
                             continue
                         if one in works.NOT_ON.get(place, ()):
                             continue

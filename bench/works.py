@@ -16,10 +16,9 @@ import servers
 
 SMALL, LARGE, LOG = 4 << 10, 256 << 20, 256 << 20
 MIB = 1 << 20
-DOWNLOADS = ["bindery", "bindery-filr", "nginx", "dufs", "copyparty", "garage"]
+SERVERS = ["bindery", "bindery-filr", "nginx", "dufs", "copyparty", "garage"]
 # No servers.
 LIMITS = ["loopback", "bare", "openssl", "dd"]
-UPLOADS = ["bindery", "bindery-filr", "nginx", "dufs", "copyparty", "garage"]
 PEERS = ["bindery", "nginx", "dufs", "copyparty", "garage"]
 BOTH = ["tmpfs", "disk"]
 # Limits of the one place that are none of the other.
@@ -374,9 +373,9 @@ def transfers(run, who, place):
 
 
 ALL = [
-    Work("download-small", DOWNLOADS, BOTH, download_small),
-    Work("download-large", [*DOWNLOADS, "loopback", "bare"], BOTH, download_large),
-    Work("upload-small", UPLOADS, BOTH, upload_small),
+    Work("download-small", SERVERS, BOTH, download_small),
+    Work("download-large", [*SERVERS, "loopback", "bare"], BOTH, download_large),
+    Work("upload-small", SERVERS, BOTH, upload_small),
     Work("upload-large", [*PEERS, "openssl", "dd"], BOTH, upload_large),
     Work("change", ["bindery"], BOTH, change),
     Work("lines", ["bindery"], ["tmpfs"], lines),
