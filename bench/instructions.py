@@ -51,7 +51,10 @@ def options():
     parser.add_argument("--kinds", help="only those that contain this")
     parser.add_argument("--store", type=pathlib.Path, default=tempfile.gettempdir(), help="where stores are made")
     parser.add_argument("--tools", type=json.loads, required=True, help=argparse.SUPPRESS)
-    return parser.parse_args()
+    chosen = parser.parse_args()
+    if chosen.results and not chosen.results.exists():
+        parser.error(f"{chosen.results}: there are no results to add to")
+    return chosen
 
 
 def skipping(arguments, used):
