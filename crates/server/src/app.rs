@@ -16,7 +16,6 @@ use http::header::{
 use http::{HeaderValue, StatusCode};
 use std::net::IpAddr;
 use std::sync::Arc;
-use tower::ServiceExt as _;
 
 use crate::http::body::RateFloor;
 
@@ -75,15 +74,9 @@ impl FrontEnds {
     async fn answered(&self, request: Request) -> Response {
         match Filr::serves(request.uri().path()) {
             true => self.filr.handle(request).await,
-            false => routed(&self.others, request).await,
+            false => self.others.handle(request).await,
         }
     }
-}
-
-/// What the route of a request answers, or the fallback.
-pub(crate) async fn routed(routes: &Router, request: Request) -> Response {
-    let Ok(response) = routes.clone().oneshot(request).await;
-    response
 }
 
 /// Around the routes, and no layer of theirs: each costs a request as much as the routing does.

@@ -25,16 +25,18 @@ mod shares;
 mod uploads;
 mod versions;
 
-use crate::app::{App, routed};
+use crate::app::App;
+use crate::listener::Handler;
 use ask::gate;
 use axum::Router;
-use axum::extract::Request;
-use axum::response::Response;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, get, post};
 use error::Problem;
-use links::is_link;
 
 const BASE: &str = "/rest";
+/// How the path of each link begins, behind the base.
+const LINKS: &str = "/links/";
 /// Folders by their ids. A user's workspace is the folder that holds My Files.
 const FOLDERS: [&str; 3] = ["/folders/{id}", "/binders/{id}", "/workspaces/{id}"];
 /// My Files, and the views that stand beside it.
@@ -66,19 +68,23 @@ impl Filr {
         let mut links = Routes::default();
         links.add("/links/{secret}", get(links::view));
         links.add("/links/{secret}/{name}", get(links::download));
-        Filr { app: app.clone(), links: links.0.with_state(app.clone()), gated }
+        let links = links.0.fallback(no_such_link).with_state(app.clone());
+        Filr { app: app.clone(), links, gated }
     }
 
     /// Whether a path is one of this front-end's.
     pub(crate) fn serves(path: &str) -> bool {
         path.strip_prefix(BASE).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
+}
 
-    pub(crate) async fn handle(&self, request: Request) -> Response {
-        if is_link(request.uri().path()) {
-            return routed(&self.links, request).await;
+impl Handler for Filr {
+    async fn handle(&self, request: Request) -> Response {
+        let path = request.uri().path().strip_prefix(BASE);
+        if path.is_some_and(|path| path.starts_with(LINKS)) {
+            return self.links.handle(request).await;
         }
-        gate(&self.app, request, |request| routed(&self.gated, request)).await
+        gate(&self.app, request, |request| self.gated.handle(request)).await
     }
 }
 
@@ -161,6 +167,11 @@ impl Routes {
 
 async fn no_such_path() -> Problem {
     Problem::NoSuchPath
+}
+
+/// What is no link stands behind the gate, as whatever else is not there.
+async fn no_such_link(State(app): State<App>, request: Request) -> Response {
+    gate(&app, request, |_| async { no_such_path().await.into_response() }).await
 }
 
 async fn method_not_allowed() -> Problem {

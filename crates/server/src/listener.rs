@@ -5,6 +5,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
+use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use axum::response::{IntoResponse as _, Response};
 use http::header::{CONNECTION, TRANSFER_ENCODING};
@@ -26,6 +27,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinSet};
 use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt as _;
 
 /// The longest request line and headers together, in bytes; beyond it the answer is 431.
 const HEAD_MAX: usize = 64 << 10;
@@ -91,6 +93,13 @@ impl Scheme {
 pub trait Handler: Send + Sync + 'static {
     /// The answer to one; a failure is an answer, too.
     fn handle(&self, request: Request) -> impl Future<Output = Response> + Send;
+}
+
+impl Handler for Router {
+    async fn handle(&self, request: Request) -> Response {
+        let Ok(response) = self.clone().oneshot(request).await;
+        response
+    }
 }
 
 /// Serves `handler` on every connection until `shutdown` completes; then accepts no more, lets the

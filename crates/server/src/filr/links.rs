@@ -1,6 +1,5 @@
 //! Public links: whoever has one needs no credentials, and sees one file.
 
-use super::BASE;
 use super::error::Problem;
 use crate::app::App;
 use crate::http::content::{self, Announced};
@@ -12,15 +11,6 @@ use axum::response::Response;
 use bindery_core::{Caller, Error, Thing};
 use http::request::Parts;
 use http::{HeaderMap, Method};
-
-/// Whether a path is that of a link, which may be followed by a name.
-pub(super) fn is_link(path: &str) -> bool {
-    let Some(link) = path.strip_prefix(BASE).and_then(|rest| rest.strip_prefix("/links/")) else {
-        return false;
-    };
-    let words: Vec<_> = link.strip_suffix('/').unwrap_or(link).split('/').collect();
-    words.len() <= 2 && words.iter().all(|word| !word.is_empty())
-}
 
 /// The content to be saved. The name in the path is for people and clients; the secret says all.
 pub(super) async fn download(
@@ -70,28 +60,4 @@ async fn respond(
     let download = app.drive.download(&caller, file.id).await?;
     let announced = Announced { name: &file.label, disposition };
     Ok(content::respond(method, headers, download, announced).await?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_link;
-
-    #[test]
-    fn a_link_is_a_secret_and_perhaps_a_name() {
-        for path in ["/rest/links/a", "/rest/links/a/", "/rest/links/a/b.txt", "/rest/links/a/b/"] {
-            assert!(is_link(path), "{path}");
-        }
-        for path in [
-            "/rest/links",
-            "/rest/links/",
-            "/rest/links//",
-            "/rest/links//b",
-            "/rest/links/a//",
-            "/rest/links/a/b/c",
-            "/rest/linksa/b",
-            "/links/a",
-        ] {
-            assert!(!is_link(path), "{path}");
-        }
-    }
 }

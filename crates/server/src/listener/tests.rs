@@ -6,14 +6,13 @@ mod smuggling;
 use super::*;
 use axum::body::Body;
 use axum::routing::{get, post};
-use axum::{Extension, Router, extract::State};
+use axum::{Extension, extract::State};
 use hyper::body::Bytes;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tower::ServiceExt as _;
 
 const SHORT: Duration = Duration::from_millis(50);
 const LONG: Duration = Duration::from_secs(60);
@@ -79,13 +78,6 @@ async fn until(stream: &mut TcpStream, end: &str) {
     let mut seen = Vec::new();
     while !seen.ends_with(end.as_bytes()) {
         seen.push(stream.read_u8().await.unwrap());
-    }
-}
-
-impl Handler for Router {
-    async fn handle(&self, request: Request) -> Response {
-        let Ok(response) = self.clone().oneshot(request).await;
-        response
     }
 }
 

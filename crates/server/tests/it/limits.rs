@@ -141,6 +141,8 @@ async fn a_host_that_this_is_not_is_turned_away() {
     }
     let nameless = Request::builder().uri(RESCALE).body(Body::empty()).unwrap();
     assert_eq!(world.send(nameless).await.status, 421);
-    let health = Request::builder().uri("/readyz").body(Body::empty()).unwrap();
-    assert_eq!(world.send(health).await.status, 200);
+    for (path, status) in [("/healthz", 200), ("/readyz", 200), ("/metrics", 401)] {
+        let health = Request::builder().uri(path).body(Body::empty()).unwrap();
+        assert_eq!(world.send(health).await.status, status, "{path}");
+    }
 }

@@ -1,4 +1,4 @@
-//! The front-ends through their router, on a real store with a clock that stands still.
+//! The front-ends on a real store with a clock that stands still.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

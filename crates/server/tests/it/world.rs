@@ -1,4 +1,4 @@
-//! A store in a temporary directory, its users, and the router over it.
+//! A store in a temporary directory, its users, and the front-ends over it.
 
 use crate::backend::Backend;
 use axum::body::{Body, Bytes};

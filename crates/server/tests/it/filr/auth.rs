@@ -95,6 +95,9 @@ async fn credentials_come_before_everything_else() {
         (Method::GET, "/rest/self/public_shares/library_folders"),
         (Method::DELETE, "/rest/folders/-103"),
         (Method::GET, "/rest/nothing"),
+        // No link, though it begins like one.
+        (Method::GET, "/rest/links/a/b/c"),
+        (Method::GET, "/rest/links/"),
         (Method::PUT, "/rest/self"),
         (Method::POST, "/rest/self/my_files/library_files"),
         (Method::POST, "/rest/self/my_files/library_files?file_name=x"),

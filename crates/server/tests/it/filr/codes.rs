@@ -289,7 +289,7 @@ async fn what_is_not_there() {
     let ann = &place.ann;
     let hex = "0123456789abcdef0123456789abcdef";
     let (get, post, delete) = (Method::GET, Method::POST, Method::DELETE);
-    let cases: [(&str, &str, &[&Method]); 18] = [
+    let cases: [(&str, &str, &[&Method]); 20] = [
         ("FILE_NOT_FOUND", "/files/{hex}", &[&get, &delete]),
         ("FILE_NOT_FOUND", "/files/{hex}?force_overwrite=true", &[&post]),
         ("FILE_NOT_FOUND", "/files/{hex}/metadata", &[&get]),
@@ -308,6 +308,8 @@ async fn what_is_not_there() {
         ("NOT_FOUND", "/nothing", &[&get, &post]),
         ("NOT_FOUND", "/self/nothing", &[&get]),
         ("NOT_FOUND", "/folders/1/nothing", &[&get]),
+        ("NOT_FOUND", "/links", &[&get]),
+        ("NOT_FOUND", "/links/a/b/c", &[&get, &post]),
     ];
     for (code, path, methods) in cases {
         for method in methods {
