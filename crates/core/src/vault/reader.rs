@@ -18,8 +18,10 @@ use tokio::task::JoinHandle;
 /// Plaintext that is fetched and opened at once, in bytes; of a service, another such window ahead, and of a disk where
 /// a core has nothing else to do.
 const WINDOW: u64 = 8 * SEGMENT_LEN as u64;
-/// The same at the beginning of what does not fit in one window, and nothing ahead: a peer that takes next to
-/// nothing holds no more than that. What does fit is opened whole before a byte of it is sent.
+/// What is longer is not opened whole before a byte of it is sent, in bytes.
+const WHOLE: u64 = 4 * SEGMENT_LEN as u64;
+/// What is fetched and opened at once at the beginning of that, and nothing ahead: a peer that takes next to nothing
+/// holds no more than that.
 const FIRST_WINDOW: u64 = SEGMENT_LEN as u64;
 /// Whoever has taken so many bytes goes on taking: a system holds up to 4 MiB for one that does not.
 const TRUSTED: u64 = 4 << 20;
@@ -130,13 +132,13 @@ struct Windows {
     range: Range<u64>,
     fetched: u64,
     first: u64,
-    /// Held by all that are read beyond one window.
+    /// Held by all that are not opened whole.
     reading: Option<Arc<()>>,
 }
 
 impl Windows {
     fn new(source: Source, reading: &Arc<()>, objects: Vec<ObjectRef>, range: Range<u64>) -> Self {
-        let reading = (range.end - range.start > WINDOW).then(|| Arc::clone(reading));
+        let reading = (range.end - range.start > WHOLE).then(|| Arc::clone(reading));
         let first = if reading.is_some() { FIRST_WINDOW } else { WINDOW };
         let (current, begins, opener, fetched) = (0, 0, None, 0);
         Windows { source, objects, current, begins, opener, range, fetched, first, reading }

@@ -9,10 +9,12 @@ const INLINE: usize = 16 << 10;
 const SEGMENT: usize = 64 << 10;
 /// What a reader fetches at once.
 const WINDOW: usize = 8 * SEGMENT;
+/// What it opens before a byte of it is sent.
+const WHOLE: usize = 4 * SEGMENT;
 
 /// A length at or beside a bound of how contents are kept.
 fn lens() -> Vec<usize> {
-    let bounds = [0, INLINE, SEGMENT, 2 * SEGMENT, WINDOW, WINDOW + SEGMENT, 2 * WINDOW];
+    let bounds = [0, INLINE, SEGMENT, 2 * SEGMENT, WHOLE, WINDOW, WINDOW + SEGMENT, 2 * WINDOW];
     let mut lens: Vec<_> =
         bounds.into_iter().flat_map(|at| [at.saturating_sub(1), at, at + 1]).collect();
     lens.dedup();
