@@ -4,9 +4,10 @@
 //! The owner of a tree may do everything in it. To others a share on a file or a folder gives a
 //! [`Role`], for it and for all that lies below it; of several the strongest counts.
 
-use crate::catalog::asked::{self, Asked, FileAndContent, Part};
+use crate::catalog::asked::{self, Asked, Part};
 use crate::catalog::conn::Tx;
 use crate::catalog::files::File;
+use crate::catalog::readable::Readable;
 use crate::catalog::shares;
 use crate::catalog::users::User;
 use crate::clock::Time;
@@ -14,7 +15,6 @@ use crate::error::{Error, Result, Thing};
 use crate::id::{FolderId, UserId};
 use crate::node::{Above, Entry, FileRef, Folder, FolderRef, Kinds, Seen};
 use aws_lc_rs::digest::{SHA256, digest};
-use std::borrow::Borrow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -195,7 +195,7 @@ pub(crate) async fn grant<'tx>(
     file: FileRef,
     right: Right,
 ) -> Result<Granted<'tx, File>> {
-    judge_file(caller, asked::file(tx, caller, now, Some(file)).await?, right)
+    judge_file(caller, asked::file(tx, caller, now, Some(file)).await?, right, place_of)
 }
 
 /// As [`grant`], to read a file, with whom it is shared.
@@ -206,18 +206,20 @@ pub(crate) async fn grant_with_readers<'tx>(
     file: FileRef,
 ) -> Result<Granted<'tx, File>> {
     let asked = asked::file_and_readers(tx, caller, now, file).await?;
-    judge_file(caller, asked, Right::Read)
+    judge_file(caller, asked, Right::Read, place_of)
 }
 
 /// As [`grant`], to read the content of a file or of one of its versions.
-pub(crate) async fn grant_content<'tx>(
+pub(crate) async fn grant_readable<'tx>(
     tx: &mut Tx<'tx>,
     caller: &Caller,
     now: Time,
     (file, version): (FileRef, Option<u64>),
-) -> Result<Granted<'tx, FileAndContent>> {
-    let asked = asked::file_and_content(tx, caller, now, file, version).await?;
-    judge_file(caller, asked, Right::Read)
+) -> Result<Granted<'tx, Readable>> {
+    let asked = asked::readable(tx, caller, now, file, version).await?;
+    judge_file(caller, asked, Right::Read, |file| {
+        (file.owner, file.trashed, file.in_root, Some(file.parent))
+    })
 }
 
 /// As [`grant`], to read the file that the caller's link leads to.
@@ -226,7 +228,7 @@ pub(crate) async fn grant_linked<'tx>(
     caller: &Caller,
     now: Time,
 ) -> Result<Granted<'tx, File>> {
-    judge_file(caller, asked::file(tx, caller, now, None).await?, Right::Read)
+    judge_file(caller, asked::file(tx, caller, now, None).await?, Right::Read, place_of)
 }
 
 /// The one gate to a folder, by the rules of [`grant`]. A user's root stays where and what it is.
@@ -253,10 +255,11 @@ pub(crate) async fn grant_children<'tx>(
     Ok((judge_folder(Some(folder), Right::Read)?, children))
 }
 
-fn judge_file<'tx, T: Borrow<File>>(
+fn judge_file<'tx, T>(
     caller: &Caller,
     asked: Option<Asked<T>>,
     right: Right,
+    place: impl Fn(&T) -> Place,
 ) -> Result<Granted<'tx, T>> {
     let linked = matches!(caller.shown, Credential::Link(_));
     let asked = match asked {
@@ -270,10 +273,11 @@ fn judge_file<'tx, T: Borrow<File>>(
         }
         Some(asked) => Ok(asked),
     };
-    judge(asked?, right, Thing::File, |file| {
-        let file: &File = file.borrow();
-        (file.owner, file.trashed, file.in_root, Some(file.parent))
-    })
+    judge(asked?, right, Thing::File, place)
+}
+
+fn place_of(file: &File) -> Place {
+    (file.owner, file.trashed, file.in_root, Some(file.parent))
 }
 
 fn judge_folder<'tx>(asked: Option<Asked<Folder>>, right: Right) -> Result<Granted<'tx, Folder>> {
@@ -287,12 +291,14 @@ fn judge_folder<'tx>(asked: Option<Asked<Folder>>, right: Right) -> Result<Grant
     Ok(folder)
 }
 
-/// Of a node `place` tells the owner, whether it is in the trash, whether it lies in a root, and in what.
+/// A node's owner, whether it is in the trash, whether it lies in a root, and in what.
+type Place = (UserId, Option<Time>, bool, Option<FolderId>);
+
 fn judge<'tx, T>(
     asked: Asked<T>,
     right: Right,
     thing: Thing,
-    place: impl Fn(&T) -> (UserId, Option<Time>, bool, Option<FolderId>),
+    place: impl Fn(&T) -> Place,
 ) -> Result<Granted<'tx, T>> {
     let Asked { user, roles, node } = asked;
     let node = node.ok_or(Error::NotFound(thing))?;

@@ -24,6 +24,7 @@ pub(crate) mod names;
 pub(crate) mod pages;
 mod postgres;
 mod read_lock;
+pub(crate) mod readable;
 mod reader;
 mod row;
 pub(crate) mod shares;

@@ -37,6 +37,7 @@ pub use catalog::entries::Trashed;
 pub use catalog::files::File;
 pub use catalog::folders::{Action, TreeSums};
 pub use catalog::pages::{FileSet, Key, KeyValue, OrderBy};
+pub use catalog::readable::Readable;
 pub use catalog::users::{Token, User};
 pub use clock::{Clock, Time};
 pub use drive::*;

@@ -48,7 +48,7 @@ impl Vault {
     /// Reads a range of a content.
     pub(crate) fn read(
         &self,
-        content: &StoredContent,
+        content: StoredContent,
         key: &DataKey,
         range: Range<u64>,
     ) -> Result<ContentReader> {

@@ -4,6 +4,7 @@
 use super::conn::Tx;
 use super::files::{File, FileAndReader, file_columns, file_joins, gather};
 use super::folders::{self, folder_columns, folder_joins};
+use super::readable::{Readable, readable_columns, readable_joins};
 use super::row::{FromRow, Row, Value, params};
 use super::sql::{Sql, statements};
 use super::users::{User, user_columns};
@@ -12,7 +13,6 @@ use crate::clock::Time;
 use crate::error::Result;
 use crate::id::UserId;
 use crate::node::{Entry, EntryKey, FileRef, Folder, FolderRef, Kinds};
-use std::borrow::Borrow;
 
 /// The id of the one who asks: no row if the credentials are not good now. `$1` is a token's hash, or `$2`
 /// a user whose password was verified against the hash `$3`; `$4` is the time.
@@ -69,40 +69,36 @@ macro_rules! roles {
 
 /// A file by its number or its UUID, whichever is given; with a link, also by the hash of its secret.
 macro_rules! file_asked {
-    (user $more:literal, $joins:literal, $number:literal) => {
+    (user $columns:expr, $joins:expr) => {
         file_asked!(
             me!(),
             roles!(""),
             "coalesce($5, (select h.id from nodes h where h.hex = $6))",
-            $more,
-            $joins,
-            $number
+            $columns,
+            $joins
         )
     };
-    (link $more:literal, $joins:literal, $number:literal) => {
+    (link $columns:expr, $joins:expr) => {
         file_asked!(
             nobody!(),
             roles!("", "$2", "s.link_hash = $1 and up.height = 0"),
             "coalesce($3, (select h.id from nodes h where h.hex = $4), \
              (select l.node from shares l where l.link_hash = $5))",
-            $more,
-            $joins,
-            $number
+            $columns,
+            $joins
         )
     };
-    ($who:expr, $roles:expr, $file:literal, $more:literal, $joins:literal, $number:literal) => {
+    ($who:expr, $roles:expr, $file:literal, $columns:expr, $joins:expr) => {
         concat!(
             "select me.id, ",
             $roles,
             ", c.id is not null, ",
-            file_columns!(),
-            $more,
+            $columns,
             " from (",
             $who,
             ") me left join nodes n on n.kind = 1 and n.id = ",
             $file,
             " ",
-            file_joins!("left ", $number),
             $joins
         )
     };
@@ -152,14 +148,13 @@ macro_rules! children_asked {
 
 statements! {
     ME = concat!("select ", user_columns!(), " from users u where ", is_me!());
-    FILE = file_asked!(user "", "", "n.version");
-    FILE_AND_READERS = file_asked!(user ", r.email", " left join shares g on g.node = n.id \
-        left join users r on r.id = g.user_id order by r.email_key", "n.version");
-    FILE_AND_CONTENT = file_asked!(user ", i.sealed",
-        " left join inline_contents i on i.content = v.content", "coalesce($7, n.version)");
-    LINKED = file_asked!(link "", "", "n.version");
-    LINKED_AND_CONTENT = file_asked!(link ", i.sealed",
-        " left join inline_contents i on i.content = v.content", "coalesce($6, n.version)");
+    FILE = file_asked!(user file_columns!(), file_joins!("left ", "n.version"));
+    FILE_AND_READERS = file_asked!(user concat!(file_columns!(), ", r.email"),
+        concat!(file_joins!("left ", "n.version"), " left join shares g on g.node = n.id \
+            left join users r on r.id = g.user_id order by r.email_key"));
+    READABLE = file_asked!(user readable_columns!(), readable_joins!("coalesce($7, n.version)"));
+    LINKED = file_asked!(link file_columns!(), file_joins!("left ", "n.version"));
+    LINKED_READABLE = file_asked!(link readable_columns!(), readable_joins!("coalesce($6, n.version)"));
     FOLDER = concat!("select me.id, ", roles!(""),
         ", f.id is not null, ", folder_columns!(), " from (", me!(), ") me \
         left join nodes n on n.kind = 0 \
@@ -188,22 +183,6 @@ impl<T: FromRow> FromRow for Asked<T> {
             Roles { here: Role::from_number(roles / 4), above: Role::from_number(roles % 4) };
         let node = if row.take()? { Some(T::from_row(row)?) } else { None };
         Ok(Asked { user, roles, node })
-    }
-}
-
-/// A file, and the sealed bytes of its content if that is inline.
-#[derive(Debug)]
-pub(crate) struct FileAndContent(pub(crate) File, pub(crate) Option<Vec<u8>>);
-
-impl Borrow<File> for FileAndContent {
-    fn borrow(&self) -> &File {
-        &self.0
-    }
-}
-
-impl FromRow for FileAndContent {
-    fn from_row(row: &mut Row<'_>) -> Result<Self> {
-        Ok(FileAndContent(File::from_row(row)?, row.take()?))
     }
 }
 
@@ -247,18 +226,18 @@ pub(crate) async fn file_and_readers(
     Ok(asked.map(|(user, roles)| Asked { user, roles, node }))
 }
 
-/// The same, with its content or with that of one of its versions in its place.
-pub(crate) async fn file_and_content(
+/// The same, to read its content or that of one of its versions in its place.
+pub(crate) async fn readable(
     tx: &mut Tx<'_>,
     caller: &Caller,
     now: Time,
     file: FileRef,
     version: Option<u64>,
-) -> Result<Option<Asked<FileAndContent>>> {
+) -> Result<Option<Asked<Readable>>> {
     let hex = hex_of(Some(file));
     let mut params = with_file(caller, now, Some(file), hex.as_ref());
     params.push(version.map(u64::cast_signed).into());
-    tx.opt(by(caller, &FILE_AND_CONTENT, &LINKED_AND_CONTENT), &params).await
+    tx.opt(by(caller, &READABLE, &LINKED_READABLE), &params).await
 }
 
 /// A folder, in the trash or not. `None`: the credentials are not good.

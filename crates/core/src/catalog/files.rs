@@ -176,6 +176,18 @@ impl Held {
         let unreadable = || Error::Damaged { why: "its list of objects cannot be read".into() };
         self.objects.as_ref().ok_or_else(unreadable)
     }
+
+    /// Where the sealed bytes are, which are those that were found inline if they are not in objects.
+    pub(super) fn stored(&self, size: u64, inline: Option<Vec<u8>>) -> Result<StoredContent> {
+        let objects = self.objects()?;
+        let sealed = if objects.0.is_empty() {
+            let missing = || Error::Damaged { why: "its inline content is missing".into() };
+            Sealed::Inline(Bytes::from(inline.ok_or_else(missing)?))
+        } else {
+            Sealed::Objects(objects.clone())
+        };
+        Ok(StoredContent { id: self.content, size, sealed })
+    }
 }
 
 impl File {
@@ -215,19 +227,6 @@ impl File {
     pub(crate) fn wrap_context(&self) -> Result<Vec<u8>> {
         let held = self.held()?;
         wrap_context(self.id, self.version, (held.content, self.size), &self.md5, self.objects()?)
-    }
-
-    /// Where the sealed bytes are, which are those that were found inline if they are not in objects.
-    pub(crate) fn stored(&self, inline: Option<Vec<u8>>) -> Result<StoredContent> {
-        let held = self.held()?;
-        let objects = held.objects()?;
-        let sealed = if objects.0.is_empty() {
-            let missing = || Error::Damaged { why: "its inline content is missing".into() };
-            Sealed::Inline(Bytes::from(inline.ok_or_else(missing)?))
-        } else {
-            Sealed::Objects(objects.clone())
-        };
-        Ok(StoredContent { id: held.content, size: self.size, sealed })
     }
 }
 
@@ -365,7 +364,7 @@ pub(crate) async fn stored(tx: &mut Tx<'_>, file: &File) -> Result<StoredContent
         true => tx.opt(&INLINE, params![&held.content.0]).await?,
         false => None,
     };
-    file.stored(inline)
+    held.stored(file.size, inline)
 }
 
 /// A file to be made in a folder.

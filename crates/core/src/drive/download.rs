@@ -2,10 +2,10 @@
 
 use super::Drive;
 use super::limits::Transfer;
-use crate::access::{Caller, Right, grant, grant_content};
-use crate::catalog::asked::FileAndContent;
+use crate::access::{Caller, Right, grant, grant_readable};
 use crate::catalog::files::File;
 use crate::catalog::keys;
+use crate::catalog::readable::Readable;
 use crate::clock::Time;
 use crate::error::{Error, Result, Thing};
 use crate::id::FileId;
@@ -23,7 +23,7 @@ const RENEW_SECONDS: i64 = 1;
 #[derive(Debug)]
 pub struct Download {
     /// The file.
-    pub file: File,
+    pub file: Readable,
     drive: Drive,
     caller: Caller,
     content: StoredContent,
@@ -63,18 +63,18 @@ impl Drive {
     ) -> Result<Download> {
         let now = self.now();
         let input = (caller.clone(), now, (file, version));
-        let FileAndContent(file, inline) = self
+        let mut file = self
             .catalog()
             .look_up(&input, |tx, (caller, now, what)| {
                 Box::pin(async move {
-                    Ok(grant_content(tx, caller, *now, *what).await?.into_seen().node)
+                    Ok(grant_readable(tx, caller, *now, *what).await?.into_seen().node)
                 })
             })
             .await?;
         self.note_use(caller, now);
         let transfer = self.0.admission.transfer()?;
-        self.check_held(&file.held()?.master_key).await?;
-        let content = file.stored(inline)?;
+        self.check_held(&file.held.master_key).await?;
+        let content = file.take_stored()?;
         Ok(Download { file, drive: self.clone(), caller: caller.clone(), content, transfer })
     }
 
@@ -113,8 +113,10 @@ impl Drive {
 impl Download {
     /// Begins to read. `range` lies within the file's size.
     pub fn read(self, range: Range<u64>) -> Result<DownloadBody> {
-        let key = self.drive.data_key(&self.file)?;
-        let reader = self.drive.vault().read(&self.content, &key, range)?;
+        let (file, vault) = (&self.file, self.drive.vault());
+        let (held, context) = (&file.held, file.wrap_context()?);
+        let key = vault.keys.unwrap(&held.master_key, &context, &held.wrapped_key)?;
+        let reader = vault.read(self.content, &key, range)?;
         let renew = self.drive.now().plus_seconds(RENEW_SECONDS);
         let (drive, caller, file) = (self.drive, self.caller, self.file.id);
         Ok(DownloadBody { drive, caller, file, reader, renew, _transfer: self.transfer })

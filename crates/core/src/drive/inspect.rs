@@ -230,7 +230,7 @@ impl Drive {
     ) -> Result<[u8; 64]> {
         self.check_held(&file.held()?.master_key).await?;
         let content = self.stored(file).await?;
-        let mut reader = self.vault().read(&content, &self.data_key(file)?, 0..file.size)?;
+        let mut reader = self.vault().read(content, &self.data_key(file)?, 0..file.size)?;
         let mut context = Context::new(&SHA512);
         while let Some(bytes) = reader.next().await? {
             if let Some(uploads) = behind {
@@ -304,7 +304,7 @@ pub(super) async fn verify_content(
 ) -> Result<()> {
     let (held, context) = (version.held()?, version.wrap_context()?);
     let key = vault.keys.unwrap(&held.master_key, &context, &held.wrapped_key)?;
-    let mut reader = vault.read(content, &key, 0..version.size)?;
+    let mut reader = vault.read(content.clone(), &key, 0..version.size)?;
     let mut digests = Digests::new(version.size);
     let mut len = 0;
     while let Some(bytes) = reader.next().await? {

@@ -5,7 +5,7 @@ use super::blobs::Blobs;
 use super::object::{ObjectRef, Sealed, StoredContent, damaged};
 use super::seal::{
     ContentId, DataKey, HEADER_LEN, Layout, Opener, SEALED_SEGMENT_LEN, SEGMENT_LEN, SealError,
-    Span, open_all,
+    Span,
 };
 use crate::error::{Error, Result};
 use bytes::{Bytes, BytesMut};
@@ -41,27 +41,28 @@ impl ContentReader {
     pub(super) fn new(
         blobs: &Blobs,
         reading: &Arc<()>,
-        content: &StoredContent,
+        content: StoredContent,
         key: &DataKey,
         range: Range<u64>,
     ) -> Result<Self> {
         let mut reader = ContentReader { ready: VecDeque::new(), ahead: None, windows: None };
-        match &content.sealed {
+        match content.sealed {
             Sealed::Inline(sealed) => {
-                let plain = open_all(key, content.id, 0, sealed)
-                    .map_err(|error| damaged(content.id, &error))?;
-                if plain.len() as u64 != content.size {
-                    return Err(damaged(content.id, &SealError::WrongLength));
-                }
+                let fail = |error| damaged(content.id, &error);
+                let mut sealed = BytesMut::from(sealed);
+                let opener =
+                    Opener::new(key, &sealed, content.id, 0, content.size).map_err(fail)?;
+                let len = opener.open(0, &mut sealed[HEADER_LEN..]).map_err(fail)?.len();
+                let plain = sealed.freeze().slice(HEADER_LEN..HEADER_LEN + len);
                 let bounds = |at| usize::try_from(at).map_err(Error::internal);
-                let plain = Bytes::from(plain).slice(bounds(range.start)?..bounds(range.end)?);
+                let plain = plain.slice(bounds(range.start)?..bounds(range.end)?);
                 if !plain.is_empty() {
                     reader.ready.push_back(plain);
                 }
             }
             Sealed::Objects(list) => {
                 let source = Source { blobs: blobs.clone(), content: content.id, key: key.clone() };
-                reader.windows = Some(Windows::new(source, reading, list.0.clone(), range));
+                reader.windows = Some(Windows::new(source, reading, list.0, range));
             }
         }
         Ok(reader)
