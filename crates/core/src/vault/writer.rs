@@ -3,13 +3,14 @@
 use super::blobs::{BlobWriter, Blobs, PART_LEN, UploadId};
 use super::digest::{DigestLane, Digested};
 use super::object::{BlobKey, ObjectList, ObjectRef, Sealed, StoredContent};
-use super::seal::{ContentId, DataKey, Sealer, seal_all};
+use super::seal::{ContentId, DataKey, SEGMENT_LEN, Sealer, seal_all};
 use super::{Digests, Vault};
 use crate::error::{Error, Result};
 use bytes::Bytes;
 
-/// The largest content that is kept in the catalog, in bytes.
+/// The largest content that is kept in the catalog, in bytes: at most a segment, since it is opened in place.
 pub(crate) const INLINE_MAX: usize = 16 << 10;
+const _: () = assert!(INLINE_MAX <= SEGMENT_LEN);
 
 /// What became of a chunk.
 pub(crate) enum Taken {
