@@ -15,6 +15,7 @@ pub(crate) mod copy;
 pub(crate) mod entries;
 pub(crate) mod files;
 pub(crate) mod folders;
+pub(crate) mod held;
 mod integrity;
 pub(crate) mod keys;
 mod log;

@@ -1,6 +1,7 @@
 //! Files and their versions. What changes a file takes a proof that the caller may.
 
 use super::conn::Tx;
+use super::held::Held;
 use super::names;
 use super::row::{FromRow, Row, params};
 use super::sql::statements;
@@ -10,9 +11,9 @@ use crate::error::{Error, Result};
 use crate::id::{FileId, FolderId, UserId};
 use crate::name::{Label, Name, fold};
 use crate::node::{FileHex, FileRef, Folder, Stamp, Version, VersionId};
-use crate::vault::seal::{ContentId, WRAPPED_KEY_LEN, WrapContext};
-use crate::vault::{ObjectList, Sealed, StoredContent};
-use bytes::Bytes;
+use crate::vault::keys::Keyring;
+use crate::vault::seal::{ContentId, DataKey, WRAPPED_KEY_LEN};
+use crate::vault::{ObjectList, StoredContent};
 
 /// What every statement that returns files selects: a file from `n`, with its current version or with
 /// another one in its place from `v`. It is in the trash when its own mark says so or that of its folder,
@@ -157,39 +158,6 @@ pub struct File {
     pub(crate) held: Option<Held>,
 }
 
-/// The content of a version: what is known of it, and what it takes to read it.
-#[derive(Clone, Debug)]
-pub(crate) struct Held {
-    pub(crate) content: ContentId,
-    pub(crate) plain: bool,
-    pub(crate) master_key: String,
-    pub(crate) wrapped_key: [u8; WRAPPED_KEY_LEN],
-    /// `None`: the row's list cannot be read. The file is listed all the same.
-    pub(crate) objects: Option<ObjectList>,
-    /// `None` until a large content's is known.
-    pub(crate) sha512: Option<[u8; 64]>,
-}
-
-impl Held {
-    /// The objects of the content.
-    pub(crate) fn objects(&self) -> Result<&ObjectList> {
-        let unreadable = || Error::Damaged { why: "its list of objects cannot be read".into() };
-        self.objects.as_ref().ok_or_else(unreadable)
-    }
-
-    /// Where the sealed bytes are, which are those that were found inline if they are not in objects.
-    pub(super) fn stored(&self, size: u64, inline: Option<Vec<u8>>) -> Result<StoredContent> {
-        let objects = self.objects()?;
-        let sealed = if objects.0.is_empty() {
-            let missing = || Error::Damaged { why: "its inline content is missing".into() };
-            Sealed::Inline(Bytes::from(inline.ok_or_else(missing)?))
-        } else {
-            Sealed::Objects(objects.clone())
-        };
-        Ok(StoredContent { id: self.content, size, sealed })
-    }
-}
-
 impl File {
     /// The number of the next version: no number is ever given to two contents.
     pub(crate) fn next_number(&self) -> u64 {
@@ -223,26 +191,10 @@ impl File {
         self.held()?.objects()
     }
 
-    /// What the wrapped key of the version is bound to.
-    pub(crate) fn wrap_context(&self) -> Result<Vec<u8>> {
-        let held = self.held()?;
-        wrap_context(self.id, self.version, (held.content, self.size), &self.md5, self.objects()?)
+    /// The key that the content is sealed under. Whoever holds a [`File`] was granted to read it.
+    pub(crate) fn data_key(&self, keys: &Keyring) -> Result<DataKey> {
+        self.held()?.data_key(keys, (self.id, self.version), self.size, &self.md5)
     }
-}
-
-/// What a version's wrapped key is bound to.
-pub(crate) fn wrap_context(
-    file: FileId,
-    version: u64,
-    (content, plain_len): (ContentId, u64),
-    md5: &[u8; 16],
-    objects: &ObjectList,
-) -> Result<Vec<u8>> {
-    let file = file.0.cast_unsigned();
-    let objects = objects.wrap_objects();
-    WrapContext { file, version, content, plain_len, md5: *md5, objects: &objects }
-        .encode()
-        .map_err(Error::internal)
 }
 
 impl FromRow for File {
@@ -270,21 +222,6 @@ impl FromRow for File {
             held: Option::from_row(row)?,
             shared_with: Vec::new(),
         })
-    }
-}
-
-/// `None` for what shows no content.
-impl FromRow for Option<Held> {
-    fn from_row(row: &mut Row<'_>) -> Result<Self> {
-        let Some(content) = row.take()? else { return Ok(None) };
-        Ok(Some(Held {
-            content: ContentId(content),
-            plain: row.take()?,
-            master_key: row.take()?,
-            wrapped_key: row.take()?,
-            objects: row.take::<String>().ok().and_then(|list| ObjectList::decode(&list)),
-            sha512: row.take()?,
-        }))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Master keys, as the catalog knows them: which there are, which one wraps, and what is wrapped under which.
 
 use super::conn::Tx;
-use super::files::wrap_context;
+use super::held::wrap_context;
 use super::meta::VersionMark;
 use super::row::{FromRow, Row, params};
 use super::sql::statements;

@@ -1,18 +1,21 @@
 //! What it takes to read a file's content, and what its reader is told of it: less than a
 //! [`File`](super::files::File), since reading is what is asked most.
 
-use super::files::{Held, wrap_context};
+use super::held::Held;
 use super::row::{FromRow, Row};
 use crate::clock::Time;
 use crate::error::{Error, Result};
 use crate::id::{FileId, FolderId, UserId};
 use crate::vault::StoredContent;
+use crate::vault::keys::Keyring;
+use crate::vault::seal::DataKey;
 
-/// As `files::file_columns!`, with the sealed bytes from `i` if they are inline.
+/// As `files::file_columns!`, with the sealed bytes from `i` if they are inline, and without the SHA-512, which no reader is
+/// told.
 macro_rules! readable_columns {
     () => {
         "n.id, n.owner, n.name, n.label, n.parent, p.parent is null, coalesce(n.trashed, p.trashed), n.uploaded, \
-         v.number, v.size, v.md5, i.sealed, v.content, v.plain, v.master_key, v.wrapped_key, c.objects, c.sha512"
+         v.number, v.size, v.md5, i.sealed, v.content, v.plain, v.master_key, v.wrapped_key, c.objects, null"
     };
 }
 
@@ -56,10 +59,9 @@ impl Readable {
         self.held.plain
     }
 
-    /// What the wrapped key of the version is bound to.
-    pub(crate) fn wrap_context(&self) -> Result<Vec<u8>> {
-        let content = (self.held.content, self.size);
-        wrap_context(self.id, self.version, content, &self.md5, self.held.objects()?)
+    /// The key that the content is sealed under.
+    pub(crate) fn data_key(&self, keys: &Keyring) -> Result<DataKey> {
+        self.held.data_key(keys, (self.id, self.version), self.size, &self.md5)
     }
 
     /// Where the sealed bytes are. It is asked once: those that are inline are given away.

@@ -368,7 +368,7 @@ pub(super) async fn rewrap(
     if !keys.holds(master_key) && master_keys::is_known(tx, master_key).await? {
         return Err(not_held(master_key));
     }
-    let key = keys.unwrap(master_key, &file.wrap_context()?, &held.wrapped_key)?;
+    let key = file.data_key(keys)?;
     let sealed = Wrapped {
         content: held.content,
         objects: held.objects()?,

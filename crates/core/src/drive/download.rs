@@ -87,7 +87,7 @@ impl Drive {
     /// The key that a file's content is sealed under, to be shown to a caller who was granted the file. The
     /// audit log tells of it, within a second.
     pub fn disclose_key(&self, caller: &Caller, file: &File) -> Result<DataKey> {
-        let key = self.data_key(file)?;
+        let key = file.data_key(&self.vault().keys)?;
         self.0.pending.disclosed(&caller.shown, file.id, self.now());
         Ok(key)
     }
@@ -102,21 +102,13 @@ impl Drive {
             self.catalog().read(master_key, |tx, id| Box::pin(keys::is_known(tx, id))).await?;
         if is_known { Err(not_held(master_key)) } else { Ok(()) }
     }
-
-    /// The key that a file's content is sealed under. Whoever holds a [`File`] was granted to read it.
-    pub(crate) fn data_key(&self, file: &File) -> Result<DataKey> {
-        let (held, context) = (file.held()?, file.wrap_context()?);
-        self.vault().keys.unwrap(&held.master_key, &context, &held.wrapped_key)
-    }
 }
 
 impl Download {
     /// Begins to read. `range` lies within the file's size.
     pub fn read(self, range: Range<u64>) -> Result<DownloadBody> {
         let (file, vault) = (&self.file, self.drive.vault());
-        let (held, context) = (&file.held, file.wrap_context()?);
-        let key = vault.keys.unwrap(&held.master_key, &context, &held.wrapped_key)?;
-        let reader = vault.read(self.content, &key, range)?;
+        let reader = vault.read(self.content, &file.data_key(&vault.keys)?, range)?;
         let renew = self.drive.now().plus_seconds(RENEW_SECONDS);
         let (drive, caller, file) = (self.drive, self.caller, self.file.id);
         Ok(DownloadBody { drive, caller, file, reader, renew, _transfer: self.transfer })

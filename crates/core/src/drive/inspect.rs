@@ -230,7 +230,8 @@ impl Drive {
     ) -> Result<[u8; 64]> {
         self.check_held(&file.held()?.master_key).await?;
         let content = self.stored(file).await?;
-        let mut reader = self.vault().read(content, &self.data_key(file)?, 0..file.size)?;
+        let vault = self.vault();
+        let mut reader = vault.read(content, &file.data_key(&vault.keys)?, 0..file.size)?;
         let mut context = Context::new(&SHA512);
         while let Some(bytes) = reader.next().await? {
             if let Some(uploads) = behind {
@@ -302,8 +303,7 @@ pub(super) async fn verify_content(
     version: &File,
     content: &StoredContent,
 ) -> Result<()> {
-    let (held, context) = (version.held()?, version.wrap_context()?);
-    let key = vault.keys.unwrap(&held.master_key, &context, &held.wrapped_key)?;
+    let key = version.data_key(&vault.keys)?;
     let mut reader = vault.read(content.clone(), &key, 0..version.size)?;
     let mut digests = Digests::new(version.size);
     let mut len = 0;
@@ -319,7 +319,7 @@ pub(super) async fn verify_content(
     if digested.md5 != version.md5 {
         return damaged("its MD5 is not what the catalog says");
     }
-    if held.sha512.is_some_and(|known| digested.sha512.is_some_and(|now| now != known)) {
+    if version.sha512().is_some_and(|known| digested.sha512.is_some_and(|now| now != known)) {
         return damaged("its SHA-512 is not what the catalog says");
     }
     Ok(())

@@ -112,6 +112,8 @@ pub struct UploadEnd {
     pub modified: Option<Time>,
     /// The MD5 that the content must have.
     pub md5: Option<[u8; 16]>,
+    /// The answer shows the content's key: the audit log tells of that with the upload.
+    pub shows_key: bool,
 }
 
 impl Drive {

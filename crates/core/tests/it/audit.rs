@@ -9,7 +9,7 @@ use crate::world::{NOW, World, bytes, end, open_in, person};
 use bindery_core::{
     Act, AuditChain, AuditCheckpoint, AuditEvent, AuditKeys, AuditLink, AuditRecord, AuditReport,
     Base, Caller, Change, DeleteFile, DeleteFolder, Drive, Error, FileRef, FolderRef, NewRecipient,
-    NodeRef, Role, Sharing, SweepSettings, Tampering, Target, Terms, UserId, VersionId,
+    NodeRef, Role, Sharing, SweepSettings, Tampering, Target, Terms, UploadEnd, UserId, VersionId,
 };
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
@@ -299,6 +299,39 @@ async fn a_disclosure_is_told_once_for_each_reader_file_and_day() {
     let told = Log::of(drive).await.behind(before + 4);
     let shown = told.into_iter().filter(|line| line.contains("key-disclosed"));
     assert_eq!(shown.collect::<Vec<_>>(), expected);
+}
+
+#[tokio::test]
+async fn a_key_in_an_uploads_answer_is_told_with_the_upload() {
+    let world = World::new().await;
+    let (drive, jane) = (&world.drive, &world.caller);
+    let before = Log::of(drive).await.lines.len();
+    let mut expected = Vec::new();
+    let show = async |caller: &Caller, name: &str, shows_key: bool| {
+        let upload = drive.upload(caller, Target::home()).await.unwrap();
+        let file = upload.finish(UploadEnd { shows_key, ..end(name) }).await.unwrap().node;
+        drive.disclose_key(caller, &file).unwrap();
+        file
+    };
+    let told = |file: &bindery_core::File, details: &str| {
+        format!("user1 file-created file={} in={}{details}", file.id, file.parent)
+    };
+    let disclosed = |file: &bindery_core::File| format!("user1 key-disclosed file={}", file.id);
+
+    let shown = show(jane, "shown", true).await;
+    expected.push(told(&shown, " key=shown"));
+    assert_eq!(Log::of(drive).await.behind(before), expected);
+    let untold = show(jane, "untold", false).await;
+    expected.extend([told(&untold, ""), disclosed(&untold)]);
+    assert_eq!(Log::of(drive).await.behind(before), expected);
+    // What is sent again may be answered on another day, or with what someone else made of the file.
+    let keyed = show(&keyed(jane, "once"), "keyed", true).await;
+    expected.extend([told(&keyed, " key=shown"), disclosed(&keyed)]);
+    assert_eq!(Log::of(drive).await.behind(before), expected);
+    drive.clock().advance_seconds(86_400);
+    drive.disclose_key(jane, &shown).unwrap();
+    expected.push(disclosed(&shown));
+    assert_eq!(Log::of(drive).await.behind(before), expected);
 }
 
 #[tokio::test]

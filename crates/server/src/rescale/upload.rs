@@ -84,7 +84,8 @@ where
         }
     }
     let name = name.ok_or_else(|| file_problem("No file was submitted."))?;
-    Ok(UploadEnd { name: Some(name), type_id: field_type.or(part_type), ..UploadEnd::default() })
+    let type_id = field_type.or(part_type);
+    Ok(UploadEnd { name: Some(name), type_id, shows_key: true, ..UploadEnd::default() })
 }
 
 fn file_name(head: &PartHead) -> Result<Name, Problem> {

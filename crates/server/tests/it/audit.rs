@@ -35,14 +35,20 @@ async fn disclosed(world: &World) -> Vec<String> {
 async fn every_answer_with_a_key_is_told_once_a_day() {
     let world = World::new().await;
     let (ann, joe) = (world.person("ann").await, world.person("joe").await);
-    let mut lines = Vec::new();
+    let mut files = Vec::new();
     let mut ids = Vec::new();
     for name in ["a.txt", "b.txt"] {
         let file = world.send(ann.upload(name, b"content")).await.expect(201);
         let letters = file["id"].as_str().unwrap().to_owned();
-        lines.push(format!("{} file={}", ann.id, FileId::from_letters(&letters).unwrap()));
+        files.push(format!("{} file={}", ann.id, FileId::from_letters(&letters).unwrap()));
         ids.push(letters);
     }
+    let created = told(&world, "file-created").await;
+    for (file, line) in files.iter().zip(&created) {
+        assert!(line.starts_with(file) && line.ends_with(" key=shown"), "{line}");
+    }
+    assert_eq!(created.len(), 2);
+    let mut lines = Vec::new();
     assert_eq!(disclosed(&world).await, lines);
     // Whoever is refused is shown nothing.
     let path = |id: &str| format!("/api/v2/files/{id}/");
@@ -54,17 +60,17 @@ async fn every_answer_with_a_key_is_told_once_a_day() {
     let patch = ann.request(Method::PATCH, &path(&ids[0]));
     let share = json!({"sharedWith": [joe.email]});
     assert!(world.send(patch.json(&share)).await.expect(200)["encodedEncryptionKey"].is_string());
-    lines.push(lines[0].clone());
+    lines.push(files[0].clone());
     assert_eq!(disclosed(&world).await, lines);
     for _ in 0..3 {
         world.send(joe.get("/api/v3/files/")).await.expect(200);
         world.send(joe.get(&path(&ids[0]))).await.expect(200);
     }
-    lines.push(lines[0].replacen(&ann.id.to_string(), &joe.id.to_string(), 1));
+    lines.push(files[0].replacen(&ann.id.to_string(), &joe.id.to_string(), 1));
     assert_eq!(disclosed(&world).await, lines);
     // A list shows all that it holds.
     world.send(ann.get("/api/v2/files/")).await.expect(200);
-    lines.push(lines[1].clone());
+    lines.push(files[1].clone());
     assert_eq!(disclosed(&world).await, lines);
     // What shows no key discloses none.
     world.drive.clock().advance_seconds(86_400);
@@ -87,7 +93,7 @@ async fn a_log_that_cannot_be_written_holds_up_no_read() {
     let page = world.send(ann.get("/api/v2/files/")).await.expect(200);
     assert!(page["results"][0]["encodedEncryptionKey"].is_string());
     catalog.execute_batch("rollback").unwrap();
-    assert_eq!(disclosed(&world).await.len(), 2);
+    assert_eq!(disclosed(&world).await.len(), 1);
 }
 
 async fn get(world: &World, path: &str, authorization: Option<&str>) -> Answer {

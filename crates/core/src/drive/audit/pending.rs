@@ -56,26 +56,44 @@ struct Failed {
     waiting: HashMap<Failure, i64>,
 }
 
+impl Disclosed {
+    /// Whether this is the first of its day that is noted, as far as is remembered.
+    fn is_first(&mut self, (reader, file, day): Disclosure) -> bool {
+        if self.day != day || self.told.len() >= TOLD_MAX {
+            (self.day, self.told) = (day, HashSet::new());
+        }
+        self.told.insert((reader, file))
+    }
+}
+
+/// `None`: whoever has a link, to whom no dialect shows a key.
+fn disclosure(shown: &Credential, file: FileId, at: Time) -> Option<Disclosure> {
+    let reader = match shown {
+        Credential::Token(hash) => Reader::Token(*hash),
+        Credential::Password { user, .. } => Reader::User(*user),
+        Credential::Link(_) => return None,
+    };
+    Some((reader, file, at.seconds().div_euclid(DAY_SECONDS)))
+}
+
 impl Pending {
     pub(crate) fn disclosed(&self, shown: &Credential, file: FileId, at: Time) {
-        let reader = match shown {
-            Credential::Token(hash) => Reader::Token(*hash),
-            Credential::Password { user, .. } => Reader::User(*user),
-            // No dialect shows a key to whoever has a link.
-            Credential::Link(_) => return,
-        };
-        let day = at.seconds().div_euclid(DAY_SECONDS);
+        let Some(disclosure) = disclosure(shown, file, at) else { return };
         let mut disclosed = lock(&self.disclosed);
-        if disclosed.day != day || disclosed.told.len() >= TOLD_MAX {
-            (disclosed.day, disclosed.told) = (day, HashSet::new());
-        }
-        if !disclosed.told.insert((reader, file)) {
+        if !disclosed.is_first(disclosure) {
             return;
         }
         if disclosed.waiting.len() < WAITING_MAX {
-            disclosed.waiting.push(((reader, file, day), at));
+            disclosed.waiting.push((disclosure, at));
         } else {
             disclosed.lost += 1;
+        }
+    }
+
+    /// A key was shown, and the line that tells of it is written.
+    pub(crate) fn told(&self, shown: &Credential, file: FileId, at: Time) {
+        if let Some(disclosure) = disclosure(shown, file, at) {
+            lock(&self.disclosed).is_first(disclosure);
         }
     }
 

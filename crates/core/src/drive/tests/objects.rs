@@ -27,7 +27,7 @@ async fn limited(object_max: usize) -> World {
 
 /// What is in a file's stored objects, found without the store: with its key alone.
 async fn open_offline(drive: &Drive, file: &File) -> Vec<u8> {
-    let key = drive.data_key(file).unwrap();
+    let key = file.data_key(&drive.vault().keys).unwrap();
     let mut plain = Vec::new();
     for object in drive.stored_objects(file).await.unwrap() {
         let mut sealed = Vec::new();

@@ -5,8 +5,9 @@ use crate::access::{Caller, Granted, Right, grant, grant_folder};
 use crate::audit::{Act, Did, Event, did};
 use crate::catalog;
 use crate::catalog::conn::Tx;
-use crate::catalog::files::{self, File, Held, NewFile, NewVersion, wrap_context};
+use crate::catalog::files::{self, File, NewFile, NewVersion};
 use crate::catalog::folders::{self, Action, Child};
+use crate::catalog::held::{Held, wrap_context};
 use crate::catalog::{contents, users};
 use crate::clock::Time;
 use crate::drive::Drive;
@@ -78,19 +79,25 @@ pub(super) async fn store(
 ) -> Result<Seen<File>> {
     let sent = (finished.content.size, finished.digested.md5);
     let request = Request::of(&caller, "upload", &(&target, &end, sent));
-    let asking = caller.clone();
+    // One that was made before, under the same key, was told of on its own day.
+    let tells_of_key = end.shows_key && request.is_none();
+    let (asking, now) = (caller.clone(), drive.now());
     let input = Commit {
         caller,
         target,
         end,
         keys: Arc::clone(&drive.vault().keys),
-        now: drive.now(),
+        now,
         uuid: Uuid::new_v4(),
         hex: FileHex::new(),
         finished,
     };
     let made = drive.once(&asking, request, input, |tx, input| Box::pin(commit(tx, input))).await?;
-    made.0.ok_or_else(lease_lost)
+    let made = made.0.ok_or_else(lease_lost)?;
+    if tells_of_key {
+        drive.0.pending.told(&asking.shown, made.id, now);
+    }
+    Ok(made)
 }
 
 struct Commit {
@@ -131,15 +138,19 @@ async fn commit(tx: &mut Tx<'_>, input: &Commit) -> Result<Did<Made>> {
             let event = Event::by(folder.caller(), Act::FileCreated).with("in", folder.id);
             let made = new_file(tx, input, folder, &name).await?;
             let event = event.file(made.id);
-            Ok(did(Made(Some(made)), event))
+            Ok(did(Made(Some(made)), told(event, end)))
         }
         Spot::Onto(file) => {
             let event = Event::by(file.caller(), Act::FileReplaced).file(file.id);
             let made = next_version(tx, input, file).await?;
             let event = event.with("version", made.version);
-            Ok(did(Made(Some(made)), event))
+            Ok(did(Made(Some(made)), told(event, end)))
         }
     }
+}
+
+fn told(event: Event, end: &UploadEnd) -> Event {
+    if end.shows_key { event.with("key", "shown") } else { event }
 }
 
 async fn new_file<'tx>(
