@@ -188,6 +188,11 @@ fn delimiter_like() -> impl Strategy<Value = Vec<u8>> {
     vec(piece, 0..24).prop_map(|pieces| pieces.concat())
 }
 
+fn up_to_delimiter(mut data: Vec<u8>) -> Vec<u8> {
+    data.truncate(memchr::memmem::find(&data, b"\r\n--bound").unwrap_or(data.len()));
+    data
+}
+
 proptest! {
     #[test]
     fn chunking_changes_nothing(body in delimiter_like(), sizes in vec(1_usize..20, 1..20)) {
@@ -197,13 +202,9 @@ proptest! {
 
     #[test]
     fn what_was_sent_arrives(
-        contents in vec(delimiter_like(), 0..5),
+        contents in vec(delimiter_like().prop_map(up_to_delimiter), 0..5),
         sizes in vec(1_usize..20, 1..20),
     ) {
-        let holds_delimiter = |data: &Vec<u8>| {
-            memchr::memmem::find(data, b"\r\n--bound").is_some()
-        };
-        prop_assume!(!contents.iter().any(holds_delimiter));
         let mut body = Vec::new();
         for data in &contents {
             body.extend_from_slice(format!("--bound\r\n{FILE}").as_bytes());
