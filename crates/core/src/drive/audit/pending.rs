@@ -57,8 +57,8 @@ struct Failed {
 }
 
 impl Disclosed {
-    /// Whether this is the first of its day that is noted, as far as is remembered.
-    fn is_first(&mut self, (reader, file, day): Disclosure) -> bool {
+    /// Remembers that it is told; whether it was not yet, on its day.
+    fn remember(&mut self, (reader, file, day): Disclosure) -> bool {
         if self.day != day || self.told.len() >= TOLD_MAX {
             (self.day, self.told) = (day, HashSet::new());
         }
@@ -80,7 +80,7 @@ impl Pending {
     pub(crate) fn disclosed(&self, shown: &Credential, file: FileId, at: Time) {
         let Some(disclosure) = disclosure(shown, file, at) else { return };
         let mut disclosed = lock(&self.disclosed);
-        if !disclosed.is_first(disclosure) {
+        if !disclosed.remember(disclosure) {
             return;
         }
         if disclosed.waiting.len() < WAITING_MAX {
@@ -93,7 +93,7 @@ impl Pending {
     /// A key was shown, and the line that tells of it is written.
     pub(crate) fn told(&self, shown: &Credential, file: FileId, at: Time) {
         if let Some(disclosure) = disclosure(shown, file, at) {
-            lock(&self.disclosed).is_first(disclosure);
+            lock(&self.disclosed).remember(disclosure);
         }
     }
 

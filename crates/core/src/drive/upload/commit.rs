@@ -79,7 +79,7 @@ pub(super) async fn store(
 ) -> Result<Seen<File>> {
     let sent = (finished.content.size, finished.digested.md5);
     let request = Request::of(&caller, "upload", &(&target, &end, sent));
-    // One that was made before, under the same key, was told of on its own day.
+    // What is sent again under a key may be answered on another day than the log tells of, or with another content.
     let tells_of_key = end.shows_key && request.is_none();
     let (asking, now) = (caller.clone(), drive.now());
     let input = Commit {
@@ -138,18 +138,18 @@ async fn commit(tx: &mut Tx<'_>, input: &Commit) -> Result<Did<Made>> {
             let event = Event::by(folder.caller(), Act::FileCreated).with("in", folder.id);
             let made = new_file(tx, input, folder, &name).await?;
             let event = event.file(made.id);
-            Ok(did(Made(Some(made)), told(event, end)))
+            Ok(did(Made(Some(made)), with_key(event, end)))
         }
         Spot::Onto(file) => {
             let event = Event::by(file.caller(), Act::FileReplaced).file(file.id);
             let made = next_version(tx, input, file).await?;
             let event = event.with("version", made.version);
-            Ok(did(Made(Some(made)), told(event, end)))
+            Ok(did(Made(Some(made)), with_key(event, end)))
         }
     }
 }
 
-fn told(event: Event, end: &UploadEnd) -> Event {
+fn with_key(event: Event, end: &UploadEnd) -> Event {
     if end.shows_key { event.with("key", "shown") } else { event }
 }
 
