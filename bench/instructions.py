@@ -233,6 +233,8 @@ def measure(tools, directory, files, only, renames=COUNTED):
     finally:
         server.stop()
         shutil.rmtree(directory, ignore_errors=True)
+    if not counted:
+        sys.exit(f"Nothing was counted: no kind contains {only!r}, or a change that needs the uploads of its API beside it")
     return counted
 
 
