@@ -16,3 +16,4 @@ pub mod hex;
 pub mod lines;
 
 pub(crate) mod content;
+pub(crate) mod json;

@@ -19,7 +19,11 @@ pub(super) struct Underway(Uploads);
 
 impl Uploads {
     pub(super) fn begin(&self) -> Underway {
-        self.0.count.send_modify(|count| *count += 1);
+        // Nobody waits for more of them.
+        self.0.count.send_if_modified(|count| {
+            *count += 1;
+            false
+        });
         Underway(self.clone())
     }
 
@@ -38,7 +42,10 @@ impl Uploads {
 
 impl Drop for Underway {
     fn drop(&mut self) {
-        self.0.0.count.send_modify(|count| *count -= 1);
+        self.0.0.count.send_if_modified(|count| {
+            *count -= 1;
+            *count == 0
+        });
     }
 }
 

@@ -210,11 +210,14 @@ impl Upload {
     /// Ends the upload. When this returns `Ok`, the file is durable and can be seen.
     ///
     /// It comes to its end also when the caller stops waiting: from here on the objects may belong to
-    /// a file, and must not be removed for a caller who hung up.
+    /// a file, and must not be removed for a caller who hung up. Without objects there is nothing to remove.
     pub async fn finish(self, end: UploadEnd) -> Result<Seen<File>> {
         if let Some(Err(error)) = end.type_id.map(check_type) {
             self.discard().await;
             return Err(error);
+        }
+        if self.leased.is_empty() {
+            return self.complete(end).await;
         }
         tokio::spawn(self.complete(end)).await.map_err(Error::internal)?
     }

@@ -61,7 +61,7 @@ impl Blobs {
     /// Whether there is a store that can be reached and has room.
     pub(crate) async fn ready(&self) -> Result<()> {
         match self {
-            Blobs::Local(local) => local.check_room(),
+            Blobs::Local(local) => local.ask_for_room().map(drop),
             Blobs::Remote(remote) => remote.ready().await,
         }
     }

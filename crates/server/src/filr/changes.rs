@@ -6,7 +6,7 @@ use super::error::Problem;
 use super::paths::Paths;
 use super::place::Place;
 use super::wire::{ChangeItem, ChangeList, ChangedId, Item};
-use axum::Json;
+use crate::http::json::Json;
 use bindery_core::{Action, NodeChange, SharedNode};
 
 pub(super) async fn list(ask: Ask, place: Place) -> Result<Json<ChangeList>, Problem> {

@@ -5,7 +5,7 @@ use super::error::Problem;
 use super::paths::Paths;
 use super::place::Place;
 use super::wire::{Binder, FileProperties, FolderEntry, List};
-use axum::Json;
+use crate::http::json::Json;
 use bindery_core::{
     Entry, EntryKey, Error, File, FileHex, FileId, FileRef, Folder, FolderId, FolderRef, Kinds,
     Search, Seen,

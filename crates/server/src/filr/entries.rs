@@ -5,7 +5,7 @@ use super::error::Problem;
 use super::files;
 use super::place::AtEntry;
 use super::wire::{Access, Binder, FolderEntry};
-use axum::Json;
+use crate::http::json::Json;
 use bindery_core::NodeRef;
 use http::StatusCode;
 

@@ -2,8 +2,8 @@
 
 use super::wire::{ErrorData, ErrorInfo};
 use crate::http::body::BodyError;
+use crate::http::json::Json;
 use crate::http::multipart::{BoundaryError, MultipartError, SyntaxError};
-use axum::Json;
 use axum::response::{IntoResponse, Response};
 use bindery_core::{Entry, Error, Thing};
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};

@@ -7,7 +7,7 @@ use super::paths::Paths;
 use super::place::{AtFile, Place};
 use super::wire::{Binder, FileProperties};
 use crate::http::content::{self, Announced};
-use axum::Json;
+use crate::http::json::Json;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;

@@ -8,7 +8,7 @@ use super::lists;
 use super::paths::Paths;
 use super::place::{Place, View};
 use super::wire::{Access, Binder, LibraryInfo, Tree};
-use axum::Json;
+use crate::http::json::Json;
 use axum::body::Body;
 use bindery_core::{
     Above, DeleteFolder, Entry, Error, Folder, FolderId, FolderRef, NodeRef, Seen, Thing,

@@ -7,10 +7,10 @@ use super::paths::Paths;
 use super::place::{Place, View};
 use super::wire::{Binder, Item, List};
 use crate::http::conditional::is_unmodified;
-use axum::Json;
+use crate::http::json::Json;
 use axum::response::{IntoResponse, Response};
 use bindery_core::{Entry, FolderRef, Kinds, Listing, Name, Search, Seen, Time, Window};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, LAST_MODIFIED};
+use http::header::{CACHE_CONTROL, LAST_MODIFIED};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -76,7 +76,7 @@ struct Dated {
 impl Dated {
     fn respond(self, method: &Method, request: &HeaderMap) -> Result<Response, Problem> {
         let Some(changed) = self.changed else {
-            return Ok(json(&self.list)?.into_response());
+            return Ok(Json(self.list).into_response());
         };
         let seconds = u64::try_from(changed.seconds()).unwrap_or(0);
         let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds));
@@ -87,14 +87,8 @@ impl Dated {
         if is_unmodified(method, request, seconds) {
             return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
         }
-        Ok((headers, json(&self.list)?).into_response())
+        Ok((headers, Json(self.list)).into_response())
     }
-}
-
-/// Written into a vector, which takes small pieces faster than what [`Json`] writes into.
-fn json(list: &List<Item>) -> Result<impl IntoResponse + use<>, Problem> {
-    let text = serde_json::to_vec(list).map_err(bindery_core::Error::internal)?;
-    Ok(([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], text))
 }
 
 async fn list(ask: &Ask, place: Place, kinds: Kinds) -> Result<Dated, Problem> {

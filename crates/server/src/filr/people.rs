@@ -5,7 +5,7 @@ use super::error::Problem;
 use super::lists::cut;
 use super::place::AtUser;
 use super::wire::{List, Me, User};
-use axum::Json;
+use crate::http::json::Json;
 
 /// The most users that one keyword finds.
 const FOUND_MAX: u64 = 10_000;

@@ -3,7 +3,7 @@
 use super::ask::Ask;
 use super::error::Problem;
 use super::wire::{Link, Links, List, ReleaseInfo, ZoneConfig};
-use axum::Json;
+use crate::http::json::Json;
 use bindery_core::{Error, NAME_MAX};
 
 /// What the root leads to; each is a path of its own name.

@@ -7,7 +7,7 @@ use super::error::Problem;
 use super::lists::cut;
 use super::place::{AtEntry, AtShare, AtUser, Place};
 use super::wire::{self, List, ShareObject};
-use axum::Json;
+use crate::http::json::Json;
 use axum::body::Body;
 use bindery_core::{
     Error, NewRecipient, NodeRef, Role, Share, ShareId, Sharing, Terms, Thing, Time, UserId,

@@ -9,11 +9,11 @@ use super::place::{AtFile, Place};
 use super::wire::FileProperties;
 use crate::http::body::{BodyError, announced};
 use crate::http::hex;
+use crate::http::json::Json;
 use crate::http::media_type::media_type;
 use crate::http::multipart::{
     Boundary, BoundaryError, Limits, Multipart, MultipartError, SyntaxError,
 };
-use axum::Json;
 use axum::body::Body;
 use bindery_core::{
     Base, Error, FileHex, FolderRef, Name, OnTaken, Target, Thing, Upload, UploadEnd,

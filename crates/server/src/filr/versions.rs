@@ -6,7 +6,7 @@ use super::error::Problem;
 use super::place::{AtFile, AtVersion};
 use super::wire::{FileProperties, List, VersionProperties};
 use crate::http::content::{self, Announced};
-use axum::Json;
+use crate::http::json::Json;
 use axum::body::Body;
 use axum::response::Response;
 use bindery_core::{Error, Thing, VersionId};

@@ -1,8 +1,8 @@
 //! Every way in which a request fails, in this dialect's form: a JSON object, always.
 
 use crate::http::body::BodyError;
+use crate::http::json::Json;
 use crate::http::multipart::{MultipartError, SyntaxError};
-use axum::Json;
 use axum::response::{IntoResponse, Response};
 use bindery_core::Error;
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};

@@ -5,8 +5,8 @@ use super::error::Problem;
 use super::files::Prefix;
 use super::wire::{FileList, FileObject};
 use crate::app::App;
+use crate::http::json::Json;
 use crate::site::Site;
-use axum::Json;
 use axum::extract::{RawQuery, State};
 use bindery_core::{
     Beside, Cursor, Error, FileId, FileSet, Key, KeyValue, List, OrderBy, PageNumber,

@@ -62,6 +62,7 @@ fn the_domain_knows_no_http_and_the_front_ends_no_storage() {
         "serde::",
         "crates",
         &[
+            "crates/server/src/http/json.rs",
             "crates/server/src/rescale/wire.rs",
             "crates/server/src/filr/wire",
             "crates/bindery/src/config.rs",

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
@@ -16,6 +17,10 @@ const WRITES_IN_FLIGHT: usize = 2;
 /// What uploads leave free on the disk, in bytes: the catalog needs room to delete a file too, and
 /// on a disk that is full to its last byte nothing could ever be deleted.
 const RESERVE: u64 = 32 << 20;
+/// Where there is a GiB more than that, the disk is not asked again by the next uploads and parts: together they
+/// are some MiB.
+const PLENTY: u64 = RESERVE + (1 << 30);
+const UNASKED: u32 = 64;
 
 /// A directory of objects.
 #[derive(Clone, Debug)]
@@ -24,6 +29,8 @@ pub(crate) struct Local {
     disk: Disk,
     /// There is no disk below it.
     is_memory: bool,
+    /// How many more times there is room, without asking.
+    unasked: Arc<AtomicU32>,
 }
 
 impl Local {
@@ -31,7 +38,8 @@ impl Local {
     pub(super) fn open(root: &Path, disk: Disk) -> Result<Self> {
         make_folders(root, &disk)?;
         let is_memory = disk::is_memory(root)?;
-        Ok(Local { root: Arc::new(root.canonicalize()?), disk, is_memory })
+        let (root, unasked) = (Arc::new(root.canonicalize()?), Arc::default());
+        Ok(Local { root, disk, is_memory, unasked })
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -40,8 +48,18 @@ impl Local {
 
     /// Refuses when uploads have taken all that they may.
     pub(super) fn check_room(&self) -> Result<()> {
-        let full = self.disk.room(&self.root)?.is_some_and(|free| free < RESERVE);
-        if full { Err(Error::StorageFull) } else { Ok(()) }
+        let one_less = |left: u32| left.checked_sub(1);
+        let unasked = self.unasked.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less);
+        if unasked.is_err() && self.ask_for_room()? >= PLENTY {
+            self.unasked.store(UNASKED, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// As [`Local::check_room`], but the disk is asked now; how many bytes are free.
+    pub(super) fn ask_for_room(&self) -> Result<u64> {
+        let free = self.disk.room(&self.root)?.unwrap_or(u64::MAX);
+        if free < RESERVE { Err(Error::StorageFull) } else { Ok(free) }
     }
 
     pub(super) async fn create(&self, blob: &BlobKey) -> Result<LocalWriter> {

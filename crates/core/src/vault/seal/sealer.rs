@@ -33,7 +33,18 @@ impl Sealer {
     ///
     /// # Errors
     /// [`SealError::TooLong`] if the object would exceed 32 GiB; then nothing of `plain` was taken.
-    pub fn push(&mut self, mut plain: &[u8], out: &mut Vec<u8>) -> Result<(), SealError> {
+    pub fn push(&mut self, plain: &[u8], out: &mut Vec<u8>) -> Result<(), SealError> {
+        let rest = self.seal_whole(plain, out)?;
+        self.held.extend_from_slice(rest);
+        Ok(())
+    }
+
+    /// Seals all segments that `plain` completes; its rest, which may be of the last one.
+    fn seal_whole<'a>(
+        &mut self,
+        mut plain: &'a [u8],
+        out: &mut Vec<u8>,
+    ) -> Result<&'a [u8], SealError> {
         let total = self.plain_len.saturating_add(plain.len() as u64);
         self.plain_len = Layout::of_plain(total)?.plain_len();
         // A full segment waits for a byte behind it: until then it may be the last.
@@ -42,8 +53,7 @@ impl Sealer {
             self.seal_segment(rest_of_segment, false, out);
             plain = behind;
         }
-        self.held.extend_from_slice(plain);
-        Ok(())
+        Ok(plain)
     }
 
     /// Appends the last segment to `out`; the object is whole.
@@ -77,8 +87,8 @@ pub fn seal_all(
     let layout = Layout::of_plain(plain.len() as u64)?;
     let mut out = Vec::with_capacity(usize::try_from(layout.sealed_len()).unwrap_or(0));
     let mut sealer = Sealer::new(key, content, ordinal, &mut out);
-    sealer.push(plain, &mut out)?;
-    sealer.finish(&mut out);
+    let last = sealer.seal_whole(plain, &mut out)?;
+    sealer.seal_segment(last, true, &mut out);
     Ok(out)
 }
 
