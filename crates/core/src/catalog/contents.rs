@@ -11,9 +11,7 @@ use crate::vault::seal::ContentId;
 use crate::vault::{BlobKey, ObjectList, Sealed, StoredContent, UploadId};
 
 statements! {
-    CONTENT_INSERT = "insert into contents (id, size, objects, sha512) values ($1, $2, $3, $4)";
-    INLINE_INSERT = "insert into inline_contents (content, sealed) values ($1, $2)";
-    INLINE_DELETE = "delete from inline_contents where content = $1";
+    CONTENT_INSERT = "insert into contents (id, size, objects, sha512, sealed) values ($1, $2, $3, $4, $5)";
     CONTENT_IS_USED = "select 1 from versions where content = $1 limit 1";
     CONTENT_DELETE = "delete from contents where id = $1 returning objects";
     SET_SHA512 = "update contents set sha512 = $2 where id = $1";
@@ -40,17 +38,15 @@ pub(crate) async fn insert(
     content: &StoredContent,
     sha512: Option<&[u8; 64]>,
 ) -> Result<()> {
-    let (size, objects) = (content.size.cast_signed(), content.objects().encode());
-    tx.exec(&CONTENT_INSERT, params![&content.id.0, size, &objects, sha512]).await?;
-    match &content.sealed {
-        Sealed::Inline(sealed) => {
-            tx.exec(&INLINE_INSERT, params![&content.id.0, sealed.as_ref()]).await?;
-        }
-        Sealed::Objects(list) => {
-            for object in &list.0 {
-                forget_pending(tx, &object.blob).await?;
-            }
-        }
+    let (size, objects) = (content.size.cast_signed(), content.objects());
+    let sealed = match &content.sealed {
+        Sealed::Inline(sealed) => Some(sealed.as_ref()),
+        Sealed::Objects(_) => None,
+    };
+    let encoded = objects.encode();
+    tx.exec(&CONTENT_INSERT, params![&content.id.0, size, &encoded, sha512, sealed]).await?;
+    for object in &objects.0 {
+        forget_pending(tx, &object.blob).await?;
     }
     Ok(())
 }
@@ -66,7 +62,6 @@ pub(crate) async fn release(tx: &mut Tx<'_>, content: ContentId, now: Time) -> R
     if is_used(tx, content).await? {
         return Ok(());
     }
-    tx.exec(&INLINE_DELETE, params![&content.0]).await?;
     let Some(objects) = tx.opt::<String>(&CONTENT_DELETE, params![&content.0]).await? else {
         return Ok(());
     };

@@ -16,7 +16,7 @@ statements! {
     /// The contents behind one, in the order of their ids.
     CONTENTS = "select id from contents where id > $1 order by id limit $2";
     CONTENTS_COUNT = "select count(*), cast(coalesce(sum(size), 0) as bigint) from contents";
-    INLINE_COUNT = "select count(*) from inline_contents";
+    INLINE_COUNT = "select count(*) from contents where sealed is not null";
     /// A folder that was moved below one that is younger refers to a row that comes behind its own.
     PARENT_SET = "update nodes set parent = $2 where id = $1";
     PARENTS_CLEAR = "update nodes set parent = null where id in \
@@ -36,8 +36,8 @@ const POSTGRES_LAST_ID_SET: Sql = sql!("select setval(pg_get_serial_sequence($1,
 
 /// The tables that are not copied row by row.
 #[cfg(test)]
-pub(crate) const APART: [&str; 7] =
-    ["contents", "inline_contents", "pending", "doomed", "meta", "batches", "names_due"];
+pub(crate) const APART: [&str; 6] =
+    ["contents", "pending", "doomed", "meta", "batches", "names_due"];
 
 /// A row, in the order of its table's columns.
 pub(crate) type CopiedRow = Vec<OwnedValue>;
@@ -87,9 +87,8 @@ macro_rules! tables {
 
 tables! {
     /// What a snapshot takes row by row, too: the others do not refer to less.
-    SMALL_TABLES 2;
-    contents, key 1, counts false: id size objects sha512;
-    inline_contents, key 1, counts false: content sealed;
+    CONTENTS_TABLE 1;
+    contents, key 1, counts false: id size objects sha512 sealed;
 }
 
 tables! {
@@ -261,5 +260,5 @@ pub(crate) fn all() -> Vec<(String, Sql)> {
         [made.first, made.behind, made.insert, made.insert_many, made.remove]
             .map(|sql| (format!("copy {name}"), sql))
     };
-    TABLES.iter().chain(&SMALL_TABLES).flat_map(of).collect()
+    TABLES.iter().chain(&CONTENTS_TABLE).flat_map(of).collect()
 }

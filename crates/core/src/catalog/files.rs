@@ -81,7 +81,7 @@ statements! {
         where n.id = $1 and v.number = $2");
     VERSIONS = "select number, size, md5, created, created_by, modified from versions \
         where file = $1 order by number desc";
-    INLINE = "select sealed from inline_contents where content = $1";
+    INLINE = "select sealed from contents where id = $1";
     TAKEN = "select id, kind from nodes where parent = $1 and label_key = $2 and trashed is null";
     LABEL_NUMBER = "insert into label_numbers (parent, label_key, next) values ($1, $2, 3) \
         on conflict (parent, label_key) do update set next = label_numbers.next + 1 \
@@ -298,7 +298,7 @@ pub(crate) async fn load_shares(tx: &mut Tx<'_>, file: &mut File) -> Result<()> 
 pub(crate) async fn stored(tx: &mut Tx<'_>, file: &File) -> Result<StoredContent> {
     let held = file.held()?;
     let inline = match held.objects()?.0.is_empty() {
-        true => tx.opt(&INLINE, params![&held.content.0]).await?,
+        true => tx.opt::<Option<Vec<u8>>>(&INLINE, params![&held.content.0]).await?.flatten(),
         false => None,
     };
     held.stored(file.size, inline)

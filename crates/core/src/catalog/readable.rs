@@ -10,12 +10,12 @@ use crate::vault::StoredContent;
 use crate::vault::keys::Keyring;
 use crate::vault::seal::DataKey;
 
-/// As `files::file_columns!`, with the sealed bytes from `i` if they are inline, and without the SHA-512, which no reader is
+/// As `files::file_columns!`, with the sealed bytes if they are inline, and without the SHA-512, which no reader is
 /// told.
 macro_rules! readable_columns {
     () => {
         "n.id, n.owner, n.name, n.label, n.parent, p.parent is null, coalesce(n.trashed, p.trashed), n.uploaded, \
-         v.number, v.size, v.md5, i.sealed, v.content, v.plain, v.master_key, v.wrapped_key, c.objects, null"
+         v.number, v.size, v.md5, c.sealed, v.content, v.plain, v.master_key, v.wrapped_key, c.objects, null"
     };
 }
 
@@ -24,7 +24,7 @@ macro_rules! readable_joins {
         concat!(
             "left join nodes p on p.id = n.parent left join versions v on v.file = n.id and v.number = ",
             $number,
-            " left join contents c on c.id = v.content left join inline_contents i on i.content = v.content"
+            " left join contents c on c.id = v.content"
         )
     };
 }

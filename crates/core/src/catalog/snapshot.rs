@@ -1,7 +1,7 @@
 //! The whole catalog as it is at one moment, in a file of the embedded engine, whatever engine holds it here;
 //! and whole tables on their way from one catalog to another.
 
-use super::copy::{self, CopiedRow, SMALL_TABLES, TABLES, Table};
+use super::copy::{self, CONTENTS_TABLE, CopiedRow, TABLES, Table};
 use super::{Catalog, Reading, Tx, meta, postgres};
 use crate::clock::Clock;
 use crate::disk::Disk;
@@ -44,7 +44,7 @@ async fn copy_all(tx: &mut Tx<'_>, to: &Catalog) -> Result<()> {
     let id = meta::id(tx).await?.unwrap_or_default();
     to.write(id, |tx, id| Box::pin(async move { meta::set_id(tx, id).await.map(drop) })).await?;
     let mut rows = Rows::In(tx);
-    for table in SMALL_TABLES.iter().chain(&TABLES) {
+    for table in CONTENTS_TABLE.iter().chain(&TABLES) {
         rows.copy(table, to).await?;
     }
     Ok(())

@@ -153,8 +153,8 @@ const COLUMNS: [(&str, &str, &str); 8] = [
     ),
     (
         "sealed",
-        "select sealed from inline_contents where content = (select content from versions where file = ?1)",
-        "update inline_contents set sealed = ?2 where content = (select content from versions where file = ?1)",
+        "select sealed from contents where id = (select content from versions where file = ?1) and sealed is not null",
+        "update contents set sealed = ?2 where id = (select content from versions where file = ?1)",
     ),
 ];
 

@@ -24,7 +24,7 @@ async fn damaged(names: &[&str]) -> World {
     for name in names {
         world.put(name, &bytes(100)).await;
     }
-    world.catalog().execute("update inline_contents set sealed = x'00'", []).unwrap();
+    world.catalog().execute("update contents set sealed = x'00'", []).unwrap();
     world
 }
 

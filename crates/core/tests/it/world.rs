@@ -70,8 +70,7 @@ impl World {
 
     /// What is stored: rows of every table that grows with uploads, and files of the store.
     pub(crate) fn stored(&self) -> Vec<String> {
-        let tables =
-            ["nodes", "versions", "contents", "inline_contents", "shares", "pending", "doomed"];
+        let tables = ["nodes", "versions", "contents", "shares", "pending", "doomed"];
         let count = |table| self.backend.count(&self.data(), table);
         let rows = tables.map(|table| format!("{table} {}", count(table)));
         let files = self.objects().into_iter().map(|file| file.display().to_string());

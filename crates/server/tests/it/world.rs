@@ -92,16 +92,7 @@ impl World {
     /// What is stored: rows of every table that grows with uploads, and files of the store.
     pub(crate) fn stored(&self) -> Vec<String> {
         let data = self.directory.path().join("data");
-        let tables = [
-            "nodes",
-            "versions",
-            "contents",
-            "inline_contents",
-            "pending",
-            "doomed",
-            "shares",
-            "changes",
-        ];
+        let tables = ["nodes", "versions", "contents", "pending", "doomed", "shares", "changes"];
         let count = |table| self.backend.count(&data, table);
         let rows = tables.map(|table| format!("{table} {}", count(table)));
         let files = self.objects().into_iter().map(|file| file.display().to_string());

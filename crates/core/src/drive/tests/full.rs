@@ -107,6 +107,6 @@ async fn uploads_that_fit_do_not_suffer_from_those_that_do_not() {
         }
     }
     assert!(small == 3 && refused > 50, "{small} {large} {refused}");
-    let inline = format!("inline_contents {}", small + large);
-    assert!(world.stored().contains(&inline), "{:?}", world.stored());
+    let contents = format!("contents {}", small + large);
+    assert!(world.stored().contains(&contents), "{:?}", world.stored());
 }

@@ -18,7 +18,7 @@ use std::path::Path;
 
 const CASES: u32 = 300;
 /// Every column that says where bytes are and what they are.
-const COLUMNS: [(&str, &str); 14] = [
+const COLUMNS: [(&str, &str); 13] = [
     ("versions", "file"),
     ("versions", "number"),
     ("versions", "content"),
@@ -31,8 +31,7 @@ const COLUMNS: [(&str, &str); 14] = [
     ("contents", "size"),
     ("contents", "objects"),
     ("contents", "sha512"),
-    ("inline_contents", "content"),
-    ("inline_contents", "sealed"),
+    ("contents", "sealed"),
 ];
 
 #[derive(Clone, Debug)]
