@@ -1,64 +1,52 @@
 //! MD5 (RFC 1321), which both APIs show of each content. It is the slowest step of a large upload, and its speed is
 //! how soon each of its 64 operations has its word: so this one keeps all else off that path (decision 20).
 
+mod blocks;
+mod with_sha512;
+
+use blocks::Blocks;
+pub use with_sha512::Md5AndSha512;
+
 /// The digest of bytes that come in pieces.
 #[derive(Clone, Debug)]
 pub struct Md5 {
-    state: [u32; 4],
-    /// The bytes behind the last whole block: `len % BLOCK_LEN` of them.
-    rest: [u8; BLOCK_LEN],
-    len: u64,
+    state: State,
+    blocks: Blocks<BLOCK_LEN>,
 }
 
+type State = [u32; 4];
+
 const BLOCK_LEN: usize = 64;
-const INITIAL: [u32; 4] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
+const INITIAL: State = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
 
 impl Default for Md5 {
     fn default() -> Self {
-        Md5 { state: INITIAL, rest: [0; BLOCK_LEN], len: 0 }
+        Md5 { state: INITIAL, blocks: Blocks::new() }
     }
 }
 
 impl Md5 {
     /// Goes on with `bytes`.
-    pub fn update(&mut self, mut bytes: &[u8]) {
-        let filled = self.rest_len();
-        self.len = self.len.wrapping_add(bytes.len() as u64);
-        if filled > 0 {
-            let (more, behind) = bytes.split_at(bytes.len().min(BLOCK_LEN - filled));
-            self.rest[filled..filled + more.len()].copy_from_slice(more);
-            if filled + more.len() < BLOCK_LEN {
-                return;
-            }
-            compress(&mut self.state, &[self.rest]);
-            bytes = behind;
-        }
-        let (blocks, rest) = bytes.as_chunks();
-        compress(&mut self.state, blocks);
-        self.rest[..rest.len()].copy_from_slice(rest);
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.blocks.push(bytes, |blocks| compress(&mut self.state, blocks));
     }
 
     /// The digest of all that came.
     pub fn finish(mut self) -> [u8; 16] {
-        let bits = self.len.wrapping_mul(8).to_le_bytes();
-        let zeros = (2 * BLOCK_LEN - 1 - bits.len() - self.rest_len()) % BLOCK_LEN;
-        self.update(&[0x80]);
-        self.update(&[0; BLOCK_LEN][..zeros]);
-        self.update(&bits);
+        let bits = self.blocks.len().wrapping_mul(8).to_le_bytes();
+        self.blocks.end(&bits, |blocks| compress(&mut self.state, blocks));
         let mut digest = [0; 16];
         for (bytes, word) in digest.as_chunks_mut().0.iter_mut().zip(self.state) {
             *bytes = word.to_le_bytes();
         }
         digest
     }
-
-    fn rest_len(&self) -> usize {
-        (self.len % BLOCK_LEN as u64) as usize
-    }
 }
 
+type Sines = [[u32; 4]; 16];
+
 /// What operation `i` adds: the first 32 bits behind the point of |sin(i + 1)|.
-static SINES: [[u32; 4]; 16] = [
+static SINES: Sines = [
     [0xd76a_a478, 0xe8c7_b756, 0x2420_70db, 0xc1bd_ceee],
     [0xf57c_0faf, 0x4787_c62a, 0xa830_4613, 0xfd46_9501],
     [0x6980_98d8, 0x8b44_f7af, 0xffff_5bb1, 0x895c_d7be],
@@ -80,15 +68,11 @@ static SINES: [[u32; 4]; 16] = [
 const ROTATIONS: [[u32; 4]; 4] =
     [[7, 12, 17, 22], [5, 9, 14, 20], [4, 11, 16, 23], [6, 10, 15, 21]];
 
-fn compress(state: &mut [u32; 4], blocks: &[[u8; BLOCK_LEN]]) {
+fn compress(state: &mut State, blocks: &[[u8; BLOCK_LEN]]) {
     // Were they known to the compiler, it would add each behind what the operation waits for.
     let sines = std::hint::black_box(&SINES);
     for block in blocks {
-        let mut words = [0; 16];
-        for (word, bytes) in words.iter_mut().zip(block.as_chunks().0) {
-            *word = u32::from_le_bytes(*bytes);
-        }
-        let before = *state;
+        let (words, before) = (words(block), *state);
         macro_rules! operations {
             ($($i:literal)*) => { $(operate::<$i>(state, &words, sines);)* };
         }
@@ -96,15 +80,29 @@ fn compress(state: &mut [u32; 4], blocks: &[[u8; BLOCK_LEN]]) {
         operations!(16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31);
         operations!(32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47);
         operations!(48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63);
-        for (word, before) in state.iter_mut().zip(before) {
-            *word = word.wrapping_add(before);
-        }
+        add(state, before);
+    }
+}
+
+#[inline(always)]
+fn words(block: &[u8; BLOCK_LEN]) -> [u32; 16] {
+    let mut words = [0; 16];
+    for (word, bytes) in words.iter_mut().zip(block.as_chunks().0) {
+        *word = u32::from_le_bytes(*bytes);
+    }
+    words
+}
+
+#[inline(always)]
+fn add(state: &mut State, before: State) {
+    for (word, before) in state.iter_mut().zip(before) {
+        *word = word.wrapping_add(before);
     }
 }
 
 /// Operation `I` of a block. `b` comes from the one before it, and nothing that can be done without it waits for it.
 #[inline(always)]
-fn operate<const I: usize>(state: &mut [u32; 4], words: &[u32; 16], sines: &[[u32; 4]; 16]) {
+fn operate<const I: usize>(state: &mut State, words: &[u32; 16], sines: &Sines) {
     let at = |n: usize| (n + 64 - I) % 4;
     let [a, b, c, d] = [state[at(0)], state[at(1)], state[at(2)], state[at(3)]];
     let ready = |word: usize| a.wrapping_add(words[word % 16].wrapping_add(sines[I / 4][I % 4]));

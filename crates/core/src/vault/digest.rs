@@ -3,7 +3,7 @@
 
 use crate::error::{Error, Result};
 use aws_lc_rs::digest::{Context, SHA512};
-use bindery_md5::Md5;
+use bindery_md5::{Md5, Md5AndSha512};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,36 +30,69 @@ pub(crate) struct Digested {
 
 /// Digests over bytes in order.
 pub(crate) struct Digests {
-    md5: Md5,
-    sha512: Option<Context>,
+    hashes: Hashes,
     text: TextCheck,
     len: u64,
+}
+
+enum Hashes {
+    /// In one pass, where the processor can.
+    Together(Md5AndSha512),
+    Apart(Md5, Option<Context>),
 }
 
 impl Digests {
     /// Of a content that will be of `expected` bytes, as far as is known.
     pub(crate) fn new(expected: u64) -> Self {
-        let sha512 = (expected <= SHA512_INLINE_MAX).then(|| Context::new(&SHA512));
-        Digests { md5: Md5::default(), sha512, text: TextCheck::default(), len: 0 }
+        let hashes = if expected > SHA512_INLINE_MAX {
+            Hashes::Apart(Md5::default(), None)
+        } else if let Some(both) = Md5AndSha512::new() {
+            Hashes::Together(both)
+        } else {
+            Hashes::Apart(Md5::default(), Some(Context::new(&SHA512)))
+        };
+        Digests { hashes, text: TextCheck::default(), len: 0 }
     }
 
     pub(crate) fn update(&mut self, bytes: &[u8]) {
         self.len += bytes.len() as u64;
-        self.md5.update(bytes);
         self.text.update(bytes);
         if self.len > SHA512_INLINE_MAX {
-            self.sha512 = None;
+            self.leave_sha512_off();
         }
-        if let Some(sha512) = &mut self.sha512 {
-            sha512.update(bytes);
+        match &mut self.hashes {
+            Hashes::Together(both) => both.update(bytes),
+            Hashes::Apart(md5, sha512) => {
+                md5.update(bytes);
+                if let Some(sha512) = sha512 {
+                    sha512.update(bytes);
+                }
+            }
         }
     }
 
     pub(crate) fn finish(self) -> Digested {
-        let sha512 = self
-            .sha512
-            .map(|context| context.finish().as_ref().try_into().expect("SHA-512 has 64 bytes"));
-        Digested { md5: self.md5.finish(), sha512, plain: self.text.finish() }
+        let plain = self.text.finish();
+        match self.hashes {
+            Hashes::Together(both) => {
+                let (md5, sha512) = both.finish();
+                Digested { md5, sha512: Some(sha512), plain }
+            }
+            Hashes::Apart(md5, sha512) => {
+                let bytes = |context: Context| {
+                    context.finish().as_ref().try_into().expect("SHA-512 has 64 bytes")
+                };
+                Digested { md5: md5.finish(), sha512: sha512.map(bytes), plain }
+            }
+        }
+    }
+
+    fn leave_sha512_off(&mut self) {
+        let none = Hashes::Apart(Md5::default(), None);
+        self.hashes = match std::mem::replace(&mut self.hashes, none) {
+            Hashes::Together(both) => Hashes::Apart(both.into_md5(), None),
+            Hashes::Apart(md5, _) => Hashes::Apart(md5, None),
+        };
     }
 }
 
