@@ -55,6 +55,8 @@ pub(in crate::catalog) async fn open(database: &Database, clock: &Clock) -> Resu
         )));
     }
     let transaction = client.transaction().await?;
+    // A migration takes as long as there are rows.
+    transaction.batch_execute("set local statement_timeout = 0").await?;
     transaction.execute("select pg_advisory_xact_lock($1)", &[&MIGRATION_LOCK]).await?;
     let found = "select to_regclass('meta') is not null";
     let version = if transaction.query_one(found, &[]).await?.get(0) {
