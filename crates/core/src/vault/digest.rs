@@ -41,23 +41,32 @@ enum Hashes {
     Apart(Md5, Option<Context>),
 }
 
+impl Hashes {
+    fn apart() -> Self {
+        Hashes::Apart(Md5::default(), Some(Context::new(&SHA512)))
+    }
+}
+
 impl Digests {
     /// Of a content that will be of `expected` bytes, as far as is known.
     pub(crate) fn new(expected: u64) -> Self {
         let hashes = if expected > SHA512_INLINE_MAX {
             Hashes::Apart(Md5::default(), None)
-        } else if let Some(both) = Md5AndSha512::new() {
-            Hashes::Together(both)
         } else {
-            Hashes::Apart(Md5::default(), Some(Context::new(&SHA512)))
+            Md5AndSha512::new().map_or_else(Hashes::apart, Hashes::Together)
         };
+        Self::by(hashes)
+    }
+
+    fn by(hashes: Hashes) -> Self {
         Digests { hashes, text: TextCheck::default(), len: 0 }
     }
 
     pub(crate) fn update(&mut self, bytes: &[u8]) {
+        let was_small = self.len <= SHA512_INLINE_MAX;
         self.len += bytes.len() as u64;
         self.text.update(bytes);
-        if self.len > SHA512_INLINE_MAX {
+        if was_small && self.len > SHA512_INLINE_MAX {
             self.leave_sha512_off();
         }
         match &mut self.hashes {
@@ -270,6 +279,32 @@ mod tests {
             for piece in 1..=bytes.len().max(1) {
                 assert_eq!(digest_in_pieces(bytes, piece).plain, plain, "{bytes:?} by {piece}");
             }
+        }
+    }
+
+    /// Whichever this processor takes, and both of them are right.
+    #[test]
+    fn digests_are_the_same_together_and_apart() {
+        let bytes: Vec<u8> = (0..100_000).map(|n| (n % 251) as u8).collect();
+        for len in [0, 1, 127, 128, 4096, bytes.len()] {
+            let mut apart = Digests::by(Hashes::apart());
+            apart.update(&bytes[..len]);
+            let (apart, either) = (apart.finish(), digest_in_pieces(&bytes[..len], 1000));
+            assert_eq!((apart.md5, apart.sha512), (either.md5, either.sha512), "{len}");
+        }
+    }
+
+    #[test]
+    fn what_grows_too_large_goes_on_without_sha512() {
+        let piece = vec![7; (1 << 20) + 1];
+        for hashes in [Digests::new(0).hashes, Hashes::apart()] {
+            let (mut digests, mut md5) = (Digests::by(hashes), Md5::default());
+            for _ in 0..66 {
+                digests.update(&piece);
+                md5.update(&piece);
+            }
+            let found = digests.finish();
+            assert_eq!((found.md5, found.sha512), (md5.finish(), None));
         }
     }
 
