@@ -2,7 +2,7 @@
 //! objects of a store. The vault knows no users, names or rights, and no SQL.
 //!
 //! In reading order: [`seal`] is the format (pure, no IO), `object` names what is stored, `blobs` is
-//! the store, `writer` and `reader` move bytes through both, `digest` is the lane beside the writer,
+//! the store, `writer` and `reader` move bytes through both, `digest` is what is known of the whole,
 //! `keys` are the master keys, and `attest` what else comes from them.
 
 pub(crate) mod attest;
@@ -23,6 +23,7 @@ pub(crate) use writer::{ContentWriter, Finished, Taken};
 
 use crate::error::Result;
 use blobs::Blobs;
+use digest::lane::Hashers;
 use keys::Keyring;
 use seal::{DataKey, MAX_OBJECT_LEN};
 use std::ops::Range;
@@ -36,13 +37,20 @@ pub(crate) struct Vault {
     /// The most plaintext of one object in bytes: what the format allows. Tests lower it, though not
     /// below what is kept inline.
     pub(crate) object_max: u64,
+    hashers: Arc<Hashers>,
     /// Held by whoever reads a large content, too, so that they are counted.
     reading: Arc<()>,
 }
 
 impl Vault {
     pub(crate) fn new(blobs: Blobs, keys: Arc<Keyring>) -> Self {
-        Vault { blobs, keys, object_max: MAX_OBJECT_LEN, reading: Arc::default() }
+        Vault {
+            blobs,
+            keys,
+            object_max: MAX_OBJECT_LEN,
+            hashers: Arc::default(),
+            reading: Arc::default(),
+        }
     }
 
     /// Reads a range of a content.

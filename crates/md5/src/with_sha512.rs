@@ -2,12 +2,14 @@
 //!
 //! MD5 waits for itself: its chain takes one or two of the operations that a core can make in each cycle, and none of
 //! those for vectors. So SHA-512 goes on beside it in vector registers, of which AVX-512 has enough, as well as its
-//! rotations, and its choices of three in one operation. Only the lower half of each register is used.
+//! rotations, and its choices of three in one operation. A register has room for a word of two contents, which are digested in step.
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 
-use super::blocks::Blocks;
+use super::chain::Chain;
+#[cfg(not(target_arch = "x86_64"))]
+use super::chain::Compress;
 use super::{INITIAL as MD5_INITIAL, Md5, State as Md5State};
 #[cfg(target_arch = "x86_64")]
 use avx512::Capable;
@@ -17,12 +19,11 @@ const BLOCK_LEN: usize = 128;
 /// Both digests of bytes that come in pieces.
 #[derive(Clone, Debug)]
 pub struct Md5AndSha512 {
-    state: State,
-    blocks: Blocks<BLOCK_LEN>,
+    chain: Chain<State, BLOCK_LEN>,
     processor: Capable,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 struct State {
     md5: Md5State,
     sha512: [u64; 8],
@@ -39,7 +40,7 @@ impl Capable {
         None
     }
 
-    fn compress(self, _: &mut State, _: &[[u8; BLOCK_LEN]]) {
+    fn compress<const L: usize>(self, _: [State; L], _: [&[[u8; BLOCK_LEN]]; L]) -> [State; L] {
         match self {}
     }
 }
@@ -49,22 +50,28 @@ impl Md5AndSha512 {
     pub fn new() -> Option<Self> {
         let processor = Capable::detect()?;
         let state = State { md5: MD5_INITIAL, sha512: INITIAL };
-        Some(Md5AndSha512 { state, blocks: Blocks::new(), processor })
+        Some(Md5AndSha512 { chain: Chain::new(state), processor })
     }
 
     /// Goes on with `bytes`.
     pub fn update(&mut self, bytes: &[u8]) {
-        self.blocks.push(bytes, |blocks| self.processor.compress(&mut self.state, blocks));
+        Chain::push([&mut self.chain], [bytes], self.processor);
+    }
+
+    /// Both go on with their bytes, in step.
+    pub fn update_two(of: [&mut Self; 2], bytes: [&[u8]; 2]) {
+        let processor = of[0].processor;
+        Chain::push(of.map(|digests| &mut digests.chain), bytes, processor);
     }
 
     /// Both digests of all that came.
     pub fn finish(mut self) -> ([u8; 16], [u8; 64]) {
         let md5 = self.clone().into_md5().finish();
-        let bits = (u128::from(self.blocks.len()) * 8).to_be_bytes();
+        let bits = (u128::from(self.chain.len()) * 8).to_be_bytes();
         // MD5 goes along here as well, and what it comes to is of no use.
-        self.blocks.end(&bits, |blocks| self.processor.compress(&mut self.state, blocks));
+        self.chain.end(&bits, self.processor);
         let mut sha512 = [0; 64];
-        for (bytes, word) in sha512.as_chunks_mut().0.iter_mut().zip(self.state.sha512) {
+        for (bytes, word) in sha512.as_chunks_mut().0.iter_mut().zip(self.chain.state().sha512) {
             *bytes = word.to_be_bytes();
         }
         (md5, sha512)
@@ -72,9 +79,9 @@ impl Md5AndSha512 {
 
     /// Goes on without SHA-512.
     pub fn into_md5(self) -> Md5 {
-        let rest = self.blocks.rest();
-        let whole = self.blocks.len() - rest.len() as u64;
-        let mut md5 = Md5 { state: self.state.md5, blocks: Blocks::behind(whole) };
+        let rest = self.chain.rest();
+        let whole = self.chain.len() - rest.len() as u64;
+        let mut md5 = Md5(Chain::behind(whole, self.chain.state().md5));
         md5.update(rest);
         md5
     }
@@ -126,6 +133,19 @@ mod tests {
         #[test]
         fn pieces(pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..600), 0..20)) {
             check(&pieces.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn two_in_step(
+            pieces in prop::collection::vec(prop::array::uniform2(prop::collection::vec(any::<u8>(), 0..600)), 0..20),
+        ) {
+            let Some(new) = Md5AndSha512::new() else { return Ok(()) };
+            let (mut in_step, mut alone) = ([new.clone(), new.clone()], [new.clone(), new]);
+            for pieces in &pieces {
+                Md5AndSha512::update_two(in_step.each_mut(), pieces.each_ref().map(Vec::as_slice));
+                alone.iter_mut().zip(pieces).for_each(|(digests, piece)| digests.update(piece));
+            }
+            prop_assert_eq!(in_step.map(Md5AndSha512::finish), alone.map(Md5AndSha512::finish));
         }
     }
 }

@@ -1,22 +1,13 @@
-//! The lane beside the writer: MD5, SHA-512 of what is not too large, and whether the content is
-//! plain text. MD5 is the slowest step of an upload, so larger contents are hashed on another thread.
+//! What is known of a whole content: its MD5, its SHA-512 if it is not too large, and whether it is plain text. MD5 is
+//! the slowest step of an upload, so larger contents are digested beside the writer, in a [`lane`].
 
-use crate::error::{Error, Result};
+pub(super) mod lane;
+
 use aws_lc_rs::digest::{Context, SHA512};
 use bindery_md5::{Md5, Md5AndSha512};
-use bytes::Bytes;
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::Notify;
-use tokio::task::JoinHandle;
 
 /// Above this many bytes SHA-512 is not computed while a content arrives, but in a job after it.
 const SHA512_INLINE_MAX: u64 = 64 << 20;
-/// How much is hashed at once, in bytes: enough that the hop to another thread does not count.
-const BATCH_LEN: usize = 256 << 10;
-/// Batches that wait for the thread, while it has one and another is gathered: as long as a system lets the sender
-/// have the core of the receiver, the thread should not want for work.
-const BATCHES_QUEUED: usize = 4;
 
 /// What is known of a whole content.
 #[derive(Clone, Debug)]
@@ -45,6 +36,18 @@ impl Hashes {
     fn apart() -> Self {
         Hashes::Apart(Md5::default(), Some(Context::new(&SHA512)))
     }
+
+    fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Hashes::Together(both) => both.update(bytes),
+            Hashes::Apart(md5, sha512) => {
+                md5.update(bytes);
+                if let Some(sha512) = sha512 {
+                    sha512.update(bytes);
+                }
+            }
+        }
+    }
 }
 
 impl Digests {
@@ -63,20 +66,40 @@ impl Digests {
     }
 
     pub(crate) fn update(&mut self, bytes: &[u8]) {
+        self.note(bytes);
+        self.hashes.update(bytes);
+    }
+
+    /// Both go on with their bytes: in step, if that is quicker.
+    fn update_two([a, b]: [&mut Self; 2], [x, y]: [&[u8]; 2]) {
+        a.note(x);
+        b.note(y);
+        match (&mut a.hashes, &mut b.hashes) {
+            (Hashes::Together(a), Hashes::Together(b)) => Md5AndSha512::update_two([a, b], [x, y]),
+            (Hashes::Apart(a, None), Hashes::Apart(b, None)) => Md5::update_each([a, b], [x, y]),
+            (a, b) => {
+                a.update(x);
+                b.update(y);
+            }
+        }
+    }
+
+    /// Whether these two are quicker in step than each alone.
+    fn fits(&self, other: &Self) -> bool {
+        matches!(
+            (&self.hashes, &other.hashes),
+            (Hashes::Together(_), Hashes::Together(_))
+                | (Hashes::Apart(_, None), Hashes::Apart(_, None))
+        )
+    }
+
+    /// What `bytes` change but for the hashes, which come next.
+    fn note(&mut self, bytes: &[u8]) {
         let was_small = self.len <= SHA512_INLINE_MAX;
         self.len += bytes.len() as u64;
         self.text.update(bytes);
         if was_small && self.len > SHA512_INLINE_MAX {
             self.leave_sha512_off();
-        }
-        match &mut self.hashes {
-            Hashes::Together(both) => both.update(bytes),
-            Hashes::Apart(md5, sha512) => {
-                md5.update(bytes);
-                if let Some(sha512) = sha512 {
-                    sha512.update(bytes);
-                }
-            }
         }
     }
 
@@ -146,115 +169,6 @@ impl TextCheck {
     }
 }
 
-/// [`Digests`] beside the writer: a thread hashes what is queued, one batch behind the other, and ends when nothing
-/// is. So none waits for a slow sender, and a fast one keeps one at work without a pause between batches.
-pub(crate) struct DigestLane {
-    gathered: Vec<Bytes>,
-    gathered_len: usize,
-    queue: Arc<Queue>,
-    at_work: Option<JoinHandle<()>>,
-}
-
-#[derive(Default)]
-struct Queue {
-    state: Mutex<State>,
-    /// A batch was taken, or the thread has ended.
-    moved: Notify,
-}
-
-#[derive(Default)]
-struct State {
-    batches: VecDeque<Vec<Bytes>>,
-    /// What was hashed so far, while no thread is at work.
-    at_rest: Option<Digests>,
-    /// The thread panicked.
-    stopped: bool,
-}
-
-impl DigestLane {
-    /// For a content that will be of `expected` bytes, as far as is known.
-    pub(crate) fn new(expected: u64) -> Self {
-        let queue = Arc::new(Queue::default());
-        queue.state().at_rest = Some(Digests::new(expected));
-        DigestLane { gathered: Vec::new(), gathered_len: 0, queue, at_work: None }
-    }
-
-    pub(crate) async fn update(&mut self, chunk: Bytes) -> Result<()> {
-        self.gathered_len += chunk.len();
-        self.gathered.push(chunk);
-        if self.gathered_len >= BATCH_LEN { self.hash().await } else { Ok(()) }
-    }
-
-    pub(crate) async fn finish(mut self) -> Result<Digested> {
-        self.hash().await?;
-        if let Some(at_work) = self.at_work.take() {
-            at_work.await.map_err(Error::internal)?;
-        }
-        let digests = self.queue.state().at_rest.take();
-        Ok(digests.ok_or_else(stopped)?.finish())
-    }
-
-    /// Queues what is gathered, once there is room for it.
-    async fn hash(&mut self) -> Result<()> {
-        let batch = std::mem::take(&mut self.gathered);
-        self.gathered_len = 0;
-        while self.queue.is_full() {
-            if self.queue.state().stopped {
-                return Err(stopped());
-            }
-            self.queue.moved.notified().await;
-        }
-        let mut state = self.queue.state();
-        state.batches.push_back(batch);
-        if let Some(digests) = state.at_rest.take() {
-            let queue = Arc::clone(&self.queue);
-            self.at_work = Some(tokio::task::spawn_blocking(move || queue.work(digests)));
-        }
-        Ok(())
-    }
-}
-
-fn stopped() -> Error {
-    Error::internal("the digest lane has stopped")
-}
-
-impl Queue {
-    fn work(&self, mut digests: Digests) {
-        // Also when this panics: whoever waits for room then learns that there will be none.
-        let _ended = Ended(self);
-        loop {
-            let mut state = self.state();
-            let Some(batch) = state.batches.pop_front() else {
-                state.at_rest = Some(digests);
-                return;
-            };
-            drop(state);
-            self.moved.notify_one();
-            batch.iter().for_each(|chunk| digests.update(chunk));
-        }
-    }
-
-    fn is_full(&self) -> bool {
-        self.state().batches.len() >= BATCHES_QUEUED
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-struct Ended<'a>(&'a Queue);
-
-impl Drop for Ended<'_> {
-    fn drop(&mut self) {
-        // Without a panic another thread may be at work by now, with what this one left.
-        if std::thread::panicking() {
-            self.0.state().stopped = true;
-        }
-        self.0.moved.notify_one();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -294,6 +208,26 @@ mod tests {
         }
     }
 
+    /// Whatever each of them is, and also those that do not fit.
+    #[test]
+    fn two_contents_in_step_are_digested_as_each_alone() {
+        let bytes: Vec<u8> = (0..10_000).map(|n| (n % 251) as u8).collect();
+        let alone = || Hashes::Apart(Md5::default(), None);
+        let kinds = [alone, Hashes::apart, || Digests::new(0).hashes];
+        for (a, b) in kinds.into_iter().flat_map(|a| kinds.map(|b| (a, b))) {
+            let [mut one, mut two] = [Digests::by(a()), Digests::by(b())];
+            for (x, y) in bytes.chunks(1000).zip(bytes.chunks(777)) {
+                Digests::update_two([&mut one, &mut two], [x, y]);
+            }
+            for (found, kind, len) in [(one, a, 10_000), (two, b, 7770)] {
+                let mut whole = Digests::by(kind());
+                whole.update(&bytes[..len]);
+                let (found, whole) = (found.finish(), whole.finish());
+                assert_eq!((found.md5, found.sha512), (whole.md5, whole.sha512));
+            }
+        }
+    }
+
     #[test]
     fn what_grows_too_large_goes_on_without_sha512() {
         let piece = vec![7; (1 << 20) + 1];
@@ -306,34 +240,6 @@ mod tests {
             let found = digests.finish();
             assert_eq!((found.md5, found.sha512), (md5.finish(), None));
         }
-    }
-
-    /// Also of one for which no SHA-512 is begun.
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_lane_digests_all_of_many_batches_in_order() {
-        let bytes: Vec<u8> = (0..5 * BATCH_LEN + 7).map(|n| (n % 251) as u8).collect();
-        for expected in [0, SHA512_INLINE_MAX + 1] {
-            let mut lane = DigestLane::new(expected);
-            for piece in bytes.chunks(100_003) {
-                lane.update(Bytes::copy_from_slice(piece)).await.unwrap();
-            }
-            let (found, whole) = (lane.finish().await.unwrap(), digest_in_pieces(&bytes, 1 << 20));
-            assert_eq!((found.md5, found.plain), (whole.md5, whole.plain));
-            assert_eq!(found.sha512, whole.sha512.filter(|_| expected == 0));
-        }
-    }
-
-    /// It is the end of a thread behind which the next one has begun already.
-    #[test]
-    fn only_a_panic_stops_a_lane() {
-        let queue = Queue::default();
-        drop(Ended(&queue));
-        assert!(!queue.state().stopped);
-        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            let _ended = Ended(&queue);
-            panic!("as a digest might");
-        }));
-        assert!(panicked.is_err() && queue.state().stopped);
     }
 
     proptest! {

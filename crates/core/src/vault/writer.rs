@@ -1,12 +1,14 @@
 //! One content on its way in: hashed, sealed and stored while it arrives, in constant memory.
 
 use super::blobs::{BlobWriter, Blobs, PART_LEN, UploadId};
-use super::digest::{DigestLane, Digested};
+use super::digest::Digested;
+use super::digest::lane::{DigestLane, Hashers};
 use super::object::{BlobKey, ObjectList, ObjectRef, Sealed, StoredContent};
 use super::seal::{ContentId, DataKey, SEGMENT_LEN, Sealer, seal_all};
 use super::{Digests, Vault};
 use crate::error::{Error, Result};
 use bytes::Bytes;
+use std::sync::Arc;
 
 /// The largest content that is kept in the catalog, in bytes: at most a segment, since it is opened in place.
 pub(crate) const INLINE_MAX: usize = 16 << 10;
@@ -32,6 +34,7 @@ pub(crate) struct Finished {
 
 pub(crate) struct ContentWriter {
     blobs: Blobs,
+    hashers: Arc<Hashers>,
     object_max: u64,
     id: ContentId,
     key: DataKey,
@@ -61,6 +64,7 @@ impl ContentWriter {
     pub(crate) fn new(vault: &Vault) -> Self {
         ContentWriter {
             blobs: vault.blobs.clone(),
+            hashers: Arc::clone(&vault.hashers),
             object_max: vault.object_max,
             id: ContentId::unique(),
             key: DataKey::generate(),
@@ -116,7 +120,7 @@ impl ContentWriter {
         let stage = std::mem::replace(&mut self.stage, Stage::Inline(Vec::new()));
         let digests = match stage {
             Stage::Inline(small) => {
-                let mut digests = DigestLane::new(self.expected);
+                let mut digests = DigestLane::new(&self.hashers, self.expected);
                 let small = Bytes::from(small);
                 object.write(&small).await?;
                 digests.update(small).await?;

@@ -1,11 +1,13 @@
 //! The blocks of both, on a processor with AVX-512.
 
 use super::{BLOCK_LEN, State};
-use crate::{BLOCK_LEN as MD5_BLOCK_LEN, SINES, add, operate, words};
+use crate::chain::Compress;
+use crate::{SINES, Sines, add, operate, words};
 use std::arch::x86_64::{
-    __m128i, _mm_add_epi64, _mm_cvtsi64_si128, _mm_cvtsi128_si64, _mm_ror_epi64, _mm_srli_epi64,
-    _mm_ternarylogic_epi64,
+    __m128i, _mm_add_epi64, _mm_cvtsi128_si64, _mm_ror_epi64, _mm_set_epi64x, _mm_setzero_si128,
+    _mm_srli_epi64, _mm_ternarylogic_epi64, _mm_unpackhi_epi64,
 };
+use std::hint::black_box;
 
 /// The processor has what [`compress`] takes.
 #[derive(Clone, Copy, Debug)]
@@ -19,21 +21,42 @@ impl Capable {
             && is_x86_feature_detected!("bmi2");
         has_all.then_some(Capable(()))
     }
+}
 
+impl Compress<State, BLOCK_LEN> for Capable {
     #[expect(
         unsafe_code,
         reason = "a processor's own operations are called where it is known to have them"
     )]
-    pub(super) fn compress(self, state: &mut State, blocks: &[[u8; BLOCK_LEN]]) {
+    fn compress<'a, const L: usize>(
+        self,
+        states: [State; L],
+        blocks: impl Iterator<Item = [&'a [u8; BLOCK_LEN]; L]>,
+    ) -> [State; L] {
         // SAFETY: there is no such value but from `detect`, which found all that is enabled there.
-        unsafe { compress(state, blocks) }
+        unsafe { compress(states, blocks) }
     }
 }
 
-type Roots = [[u64; 4]; 20];
+/// What operations and rounds add. There is no register left for a second address.
+struct Constants {
+    sines: Sines,
+    /// For each content.
+    roots: [[u64; 2]; 80],
+}
+
+static CONSTANTS: Constants = {
+    let mut roots = [[0; 2]; 80];
+    let mut n = 0;
+    while n < 80 {
+        roots[n] = [CUBE_ROOTS[n / 4][n % 4]; 2];
+        n += 1;
+    }
+    Constants { sines: SINES, roots }
+};
 
 /// The first 64 bits behind the points of the cube roots of the first eighty primes.
-static ROOTS: Roots = [
+const CUBE_ROOTS: [[u64; 4]; 20] = [
     [0x428a_2f98_d728_ae22, 0x7137_4491_23ef_65cd, 0xb5c0_fbcf_ec4d_3b2f, 0xe9b5_dba5_8189_dbbc],
     [0x3956_c25b_f348_b538, 0x59f1_11f1_b605_d019, 0x923f_82a4_af19_4f9b, 0xab1c_5ed5_da6d_8118],
     [0xd807_aa98_a303_0242, 0x1283_5b01_4570_6fbe, 0x2431_85be_4ee4_b28c, 0x550c_7dc3_d5ff_b4e2],
@@ -56,40 +79,62 @@ static ROOTS: Roots = [
     [0x4cc5_d4be_cb3e_42b6, 0x597f_299c_fc65_7e2a, 0x5fcb_6fab_3ad6_faec, 0x6c44_198c_4a47_5817],
 ];
 
+/// Of one content, or two.
 #[target_feature(enable = "avx512f,avx512vl,bmi1,bmi2")]
-fn compress(state: &mut State, blocks: &[[u8; BLOCK_LEN]]) {
-    let (mut sines, mut roots) = (&SINES, &ROOTS);
-    let md5 = &mut state.md5;
-    let mut sha512 = state.sha512.map(|word| vector(word));
-    for block in blocks {
-        let (halves, _) = block.as_chunks::<MD5_BLOCK_LEN>();
-        let mut schedule = [vector(0); 16];
-        for (word, bytes) in schedule.iter_mut().zip(block.as_chunks().0) {
-            *word = vector(u64::from_be_bytes(*bytes));
+fn compress<'a, const L: usize>(
+    mut states: [State; L],
+    blocks: impl Iterator<Item = [&'a [u8; BLOCK_LEN]; L]>,
+) -> [State; L] {
+    let mut constants = &CONSTANTS;
+    // No closures here: the compiler would call them, and keep in memory what they are about.
+    let mut md5 = [[0; 4]; L];
+    for (md5, state) in md5.iter_mut().zip(&states) {
+        *md5 = state.md5;
+    }
+    let mut sha512 = [_mm_setzero_si128(); 8];
+    for (n, word) in sha512.iter_mut().enumerate() {
+        *word = vector(states[0].sha512[n], states[L - 1].sha512[n]);
+    }
+    for blocks in blocks {
+        let mut schedule = [_mm_setzero_si128(); 16];
+        for (n, word) in schedule.iter_mut().enumerate() {
+            *word = vector(big_endian(blocks[0], n), big_endian(blocks[L - 1], n));
         }
         let before = sha512;
         macro_rules! rounds {
             ($step:literal: $($n:literal)*) => {
-                $(round::<{ 5 * $step + $n }>(&mut sha512, &mut schedule, roots);)*
+                $(round::<{ 5 * $step + $n }>(&mut sha512, &mut schedule, &constants.roots);)*
             };
         }
         macro_rules! operations {
-            ($words:ident, $step:literal: $($n:literal)*) => {
-                $(operate::<{ 8 * ($step % 8) + $n }>(md5, &$words, sines);)*
+            ($message:ident, $step:literal: $($n:literal)*) => {
+                $(for (md5, words) in md5.iter_mut().zip(&$message) {
+                    operate::<{ 8 * ($step % 8) + $n }>(md5, words, &constants.sines);
+                })*
             };
         }
         // A block is 80 rounds of the one and 128 operations of the other.
         macro_rules! steps {
             ($half:literal: $($step:literal)*) => {
-                let (words, before) = (words(&halves[$half]), *md5);
+                let (mut message, before) = ([[0; 16]; L], md5);
+                for (message, block) in message.iter_mut().zip(blocks) {
+                    *message = words(&block.as_chunks().0[$half]);
+                }
                 $(
+                    operations!(message, $step: 0 1 2 3 4 5 6 7);
                     rounds!($step: 0 1 2 3 4);
-                    operations!(words, $step: 0 1 2 3 4 5 6 7);
                     // The compiler would put all operations of the one before those of the other. It cannot where it
-                    // does not know what each goes on by.
-                    (sines, roots) = std::hint::black_box((sines, roots));
+                    // does not know what each goes on by, nor from where: from words that are not waited for next.
+                    for md5 in &mut md5 {
+                        md5[0] = black_box(md5[0]);
+                    }
+                    let word = (82 - 5 * $step) % 8;
+                    sha512[word] = black_box(sha512[word]);
+                    constants = black_box(constants);
                 )*
-                add(md5, before);
+                for (md5, before) in md5.iter_mut().zip(before) {
+                    add(md5, before);
+                }
             };
         }
         steps!(0: 0 1 2 3 4 5 6 7);
@@ -98,13 +143,20 @@ fn compress(state: &mut State, blocks: &[[u8; BLOCK_LEN]]) {
             *word = _mm_add_epi64(*word, before);
         }
     }
-    state.sha512 = sha512.map(|word| _mm_cvtsi128_si64(word).cast_unsigned());
+    for (n, state) in states.iter_mut().enumerate() {
+        *state = State { md5: md5[n], sha512: sha512.map(|words| word(n, words)) };
+    }
+    states
 }
 
 /// Round `I` of a block (FIPS 180-4, 6.4.2).
 #[inline]
 #[target_feature(enable = "avx512f,avx512vl")]
-fn round<const I: usize>(state: &mut [__m128i; 8], schedule: &mut [__m128i; 16], roots: &Roots) {
+fn round<const I: usize>(
+    state: &mut [__m128i; 8],
+    schedule: &mut [__m128i; 16],
+    roots: &[[u64; 2]; 80],
+) {
     if I >= 16 {
         let [first, second] = [schedule[(I + 1) % 16], schedule[(I + 14) % 16]];
         let sigma0 =
@@ -120,7 +172,9 @@ fn round<const I: usize>(state: &mut [__m128i; 8], schedule: &mut [__m128i; 16],
     let at = |n: usize| (n + 80 - I) % 8;
     let [a, b, c, d] = [state[at(0)], state[at(1)], state[at(2)], state[at(3)]];
     let [e, f, g, h] = [state[at(4)], state[at(5)], state[at(6)], state[at(7)]];
-    let ready = _mm_add_epi64(h, _mm_add_epi64(schedule[I % 16], vector(roots[I / 4][I % 4])));
+    let [first, second] = roots[I];
+    let root = vector(first, second);
+    let ready = _mm_add_epi64(h, _mm_add_epi64(schedule[I % 16], root));
     let choice = _mm_ternarylogic_epi64::<0xca>(e, f, g);
     let sum1 = xor(_mm_ror_epi64::<14>(e), _mm_ror_epi64::<18>(e), _mm_ror_epi64::<41>(e));
     let first = _mm_add_epi64(_mm_add_epi64(ready, choice), sum1);
@@ -136,9 +190,22 @@ fn xor(a: __m128i, b: __m128i, c: __m128i) -> __m128i {
     _mm_ternarylogic_epi64::<0x96>(a, b, c)
 }
 
-/// In the lower half of a register.
+/// A word of each content.
 #[inline]
 #[target_feature(enable = "sse2")]
-fn vector(word: u64) -> __m128i {
-    _mm_cvtsi64_si128(word.cast_signed())
+fn vector(first: u64, second: u64) -> __m128i {
+    _mm_set_epi64x(second.cast_signed(), first.cast_signed())
+}
+
+/// The word of that content.
+#[inline]
+#[target_feature(enable = "sse2")]
+fn word(content: usize, words: __m128i) -> u64 {
+    let word = if content == 0 { words } else { _mm_unpackhi_epi64(words, words) };
+    _mm_cvtsi128_si64(word).cast_unsigned()
+}
+
+#[inline(always)]
+fn big_endian(block: &[u8; BLOCK_LEN], word: usize) -> u64 {
+    u64::from_be_bytes(block.as_chunks().0[word])
 }
