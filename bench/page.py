@@ -53,17 +53,18 @@ def cell(values):
 
 
 def goals(values):
-    """Rows of (work, place, what was seen, goal, whether it is met or None)."""
+    """Rows of (work, place, what was seen, the same of the bare loop, goal, whether it is met or None)."""
     rows = []
 
-    def add(title, place, seen, text, limit, at_least):
+    def add(title, place, seen, text, limit, at_least, bare=None):
         met = None if seen is None else (seen >= limit if at_least else seen <= limit)
-        rows.append((title, place, number(seen), text, met))
+        rows.append((title, place, number(seen), number(bare), text, met))
 
-    def ratio(figure, place, who, to, limit, to_text):
-        mine, theirs = values.median(figure, place, who), values.median(figure, place, to)
+    def ratio(figure, place, who, to, limit, to_text, of=None):
+        theirs = values.median(of or figure, place, to)
+        seen, bare = (one and theirs and one / theirs for one in (values.median(figure, place, w) for w in (who, "bare")))
         title = f"{works.FIGURES[figure].title}, {NAMES[who]}" if who == "bindery-filr" else works.FIGURES[figure].title
-        add(title, place, mine / theirs if mine and theirs else None, f"≥ {limit} × {to_text}", limit, True)
+        add(title, place, seen, f"≥ {limit} × {to_text}", limit, True, bare)
 
     def most(figure, place, limit, who="bindery", title=None):
         figures = works.FIGURES[figure]
@@ -80,12 +81,8 @@ def goals(values):
     mine, limit = values.median("upload-256m-1", "tmpfs"), values.median("upload-256m-1", "tmpfs", "openssl")
     title = works.FIGURES["upload-256m-1"].title
     add(title, "tmpfs", mine / limit if mine and limit else None, "≥ 0.9 × `openssl speed md5`", 0.9, True)
-    limit = values.median("upload-256m-1", "disk", "dd")
     for connections in (1, 4):
-        figure = f"upload-256m-{connections}"
-        mine = values.median(figure, "disk")
-        seen = mine / limit if mine and limit else None
-        add(works.FIGURES[figure].title, "disk", seen, "≥ 0.95 × `dd`, synced", 0.95, True)
+        ratio(f"upload-256m-{connections}", "disk", "bindery", "dd", 0.95, "`dd`, synced", of="upload-256m-1")
     for figure in ("replace-filr", "rename-filr", "rename-rescale", "move-filr", "delete-filr", "delete-rescale"):
         for place in works.BOTH:
             add(works.FIGURES[figure].title, place, values.median(figure, place), "≥ 10,000/s", 10_000, True)
@@ -215,8 +212,8 @@ def block(results):
     commands = ", ".join(f"`{command}`" for command in dict.fromkeys(results["commands"]))
     rounds = max(map(len, results["values"].values()))
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-    measured = [row for row in goals(values) if row[4] is not None]
-    met = [[*row[:4], "yes" if row[4] else "**no**"] for row in measured]
+    measured = [row for row in goals(values) if row[-1] is not None]
+    met = [[*row[:-1], "yes" if row[-1] else "**no**"] for row in measured]
     plots = []
     PLOTS.mkdir(exist_ok=True)
     for figure in PLOTTED:
@@ -230,7 +227,7 @@ def block(results):
         "each started anew; \"×\" is Bindery's median by that server's. "
         "[bench/README.md](../bench/README.md) says how each starts.",
         "### Goals",
-        table(["work", "where", "seen", "goal", "met"], met),
+        table(["work", "where", "seen", "the bare loop", "goal", "met"], met),
         "### Beside others",
         side_by_side(values),
         "\n\n".join(plots),

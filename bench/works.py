@@ -375,8 +375,8 @@ def transfers(run, who, place):
 ALL = [
     Work("download-small", SERVERS, BOTH, download_small),
     Work("download-large", [*SERVERS, "loopback", "bare"], BOTH, download_large),
-    Work("upload-small", SERVERS, BOTH, upload_small),
-    Work("upload-large", [*PEERS, "openssl", "dd"], BOTH, upload_large),
+    Work("upload-small", [*SERVERS, "bare"], BOTH, upload_small),
+    Work("upload-large", [*PEERS, "bare", "openssl", "dd"], BOTH, upload_large),
     Work("change", ["bindery"], BOTH, change),
     Work("lines", ["bindery"], ["tmpfs"], lines),
     Work("pages", ["few", "many"], ["disk"], pages),
