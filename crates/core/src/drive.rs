@@ -2,6 +2,7 @@
 //! file of its kind: what it checks, in which transaction, and in which order things become durable.
 
 mod account;
+mod across;
 mod arrange;
 mod audit;
 mod backup;
@@ -30,12 +31,12 @@ mod versions;
 mod tests;
 
 pub use account::{Account, NewToken, NewUser};
+pub use across::{Change as NodeChange, Changes, Search};
 pub use arrange::Change;
 pub use audit::{AuditRecord, AuditReport};
 pub use backup::BackedUp;
 pub use browse::{Beside, Cursor, List, ListPage, PageNumber};
 pub use download::{Download, DownloadBody};
-pub use entries::{Change as NodeChange, Changes, Search};
 pub use figures::Figures;
 pub use inspect::{Checked, Damage, Inspection, StoredObject};
 pub use limits::{Limits, Rate};

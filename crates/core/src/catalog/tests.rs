@@ -29,6 +29,7 @@ fn statements() -> Vec<(String, Sql)> {
         copy::ALL,
         entries::ALL,
         files::ALL,
+        files::change::ALL,
         folders::ALL,
         integrity::ALL,
         keys::ALL,
