@@ -62,9 +62,13 @@ def goals(values):
 
     def ratio(figure, place, who, to, limit, to_text, of=None):
         theirs = values.median(of or figure, place, to)
-        seen, bare = (one and theirs and one / theirs for one in (values.median(figure, place, w) for w in (who, "bare")))
+
+        def share(one):
+            mine = values.median(figure, place, one)
+            return mine / theirs if mine and theirs else None
+
         title = f"{works.FIGURES[figure].title}, {NAMES[who]}" if who == "bindery-filr" else works.FIGURES[figure].title
-        add(title, place, seen, f"≥ {limit} × {to_text}", limit, True, bare)
+        add(title, place, share(who), f"≥ {limit} × {to_text}", limit, True, share("bare"))
 
     def most(figure, place, limit, who="bindery", title=None):
         figures = works.FIGURES[figure]

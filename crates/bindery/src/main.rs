@@ -34,7 +34,7 @@ const BLOCKING_THREADS: usize = 16;
 /// Bindery keeps files in one encrypted, versioned store, and serves it over HTTP.
 ///
 /// Start with `bindery serve`: on an empty directory it makes the store, a master key and the user
-/// `admin`, and prints how to try it. All other commands run beside a running server.
+/// `admin`, and prints how to try it. All other commands but `restore` and `migrate` run beside a running server.
 ///
 /// Settings come from flags, else from the environment (BINDERY_…), else from the file given with
 /// --config, else from the defaults.

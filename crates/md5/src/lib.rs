@@ -28,11 +28,11 @@ impl Default for Md5 {
 impl Md5 {
     /// Goes on with `bytes`.
     pub fn update(&mut self, bytes: &[u8]) {
-        Self::update_each([self], [bytes]);
+        Chain::push([&mut self.0], [bytes], Scalar);
     }
 
-    /// Each goes on with its bytes, all of them in step.
-    pub fn update_each<const L: usize>(of: [&mut Self; L], bytes: [&[u8]; L]) {
+    /// Both go on with their bytes, in step.
+    pub fn update_two(of: [&mut Self; 2], bytes: [&[u8]; 2]) {
         Chain::push(of.map(|md5| &mut md5.0), bytes, Scalar);
     }
 
@@ -194,7 +194,7 @@ mod tests {
         ) {
             let (mut in_step, mut alone) = ([(); 2].map(|()| Md5::default()), [(); 2].map(|()| Md5::default()));
             for pieces in &pieces {
-                Md5::update_each(in_step.each_mut(), pieces.each_ref().map(Vec::as_slice));
+                Md5::update_two(in_step.each_mut(), pieces.each_ref().map(Vec::as_slice));
                 alone.iter_mut().zip(pieces).for_each(|(md5, piece)| md5.update(piece));
             }
             prop_assert_eq!(in_step.map(Md5::finish), alone.map(Md5::finish));

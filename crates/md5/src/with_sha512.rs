@@ -39,8 +39,15 @@ impl Capable {
     fn detect() -> Option<Self> {
         None
     }
+}
 
-    fn compress<const L: usize>(self, _: [State; L], _: [&[[u8; BLOCK_LEN]]; L]) -> [State; L] {
+#[cfg(not(target_arch = "x86_64"))]
+impl Compress<State, BLOCK_LEN> for Capable {
+    fn compress<'a, const L: usize>(
+        self,
+        _: [State; L],
+        _: impl Iterator<Item = [&'a [u8; BLOCK_LEN]; L]>,
+    ) -> [State; L] {
         match self {}
     }
 }

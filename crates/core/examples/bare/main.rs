@@ -42,7 +42,11 @@ fn main() -> Outcome<()> {
     });
     for stream in TcpListener::bind(("127.0.0.1", port))?.incoming() {
         let (bare, stream) = (Arc::clone(&bare), stream?);
-        std::thread::spawn(move || bare.serve(&stream));
+        std::thread::spawn(move || {
+            if let Err(error) = bare.serve(&stream) {
+                eprintln!("{error}");
+            }
+        });
     }
     Ok(())
 }

@@ -23,7 +23,11 @@ impl Rows {
              create table rows (id integer primary key, md5 blob not null, bytes blob not null)",
         )?;
         let (sender, receiver) = channel();
-        std::thread::spawn(move || commit_all(&connection, &receiver));
+        std::thread::spawn(move || {
+            if let Err(error) = commit_all(&connection, &receiver) {
+                eprintln!("{error}");
+            }
+        });
         Ok(Rows(Mutex::new(sender)))
     }
 

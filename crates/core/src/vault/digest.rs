@@ -70,27 +70,27 @@ impl Digests {
         self.hashes.update(bytes);
     }
 
-    /// Both go on with their bytes: in step, if that is quicker.
+    /// Both go on with their bytes: in step, if they are made alike.
     fn update_two([a, b]: [&mut Self; 2], [x, y]: [&[u8]; 2]) {
         a.note(x);
         b.note(y);
         match (&mut a.hashes, &mut b.hashes) {
-            (Hashes::Together(a), Hashes::Together(b)) => Md5AndSha512::update_two([a, b], [x, y]),
-            (Hashes::Apart(a, None), Hashes::Apart(b, None)) => Md5::update_each([a, b], [x, y]),
-            (a, b) => {
-                a.update(x);
-                b.update(y);
+            (Hashes::Together(one), Hashes::Together(two)) => {
+                Md5AndSha512::update_two([one, two], [x, y]);
+            }
+            (Hashes::Apart(one, one_sha512), Hashes::Apart(two, two_sha512)) => {
+                Md5::update_two([one, two], [x, y]);
+                for (sha512, bytes) in [(one_sha512, x), (two_sha512, y)] {
+                    if let Some(sha512) = sha512 {
+                        sha512.update(bytes);
+                    }
+                }
+            }
+            (one, two) => {
+                one.update(x);
+                two.update(y);
             }
         }
-    }
-
-    /// Whether these two are quicker in step than each alone.
-    fn fits(&self, other: &Self) -> bool {
-        matches!(
-            (&self.hashes, &other.hashes),
-            (Hashes::Together(_), Hashes::Together(_))
-                | (Hashes::Apart(_, None), Hashes::Apart(_, None))
-        )
     }
 
     /// What `bytes` change but for the hashes, which come next.
@@ -208,24 +208,41 @@ mod tests {
         }
     }
 
-    /// Whatever each of them is, and also those that do not fit.
+    /// Whatever each of them is, and also those that are made in different ways.
     #[test]
     fn two_contents_in_step_are_digested_as_each_alone() {
-        let bytes: Vec<u8> = (0..10_000).map(|n| (n % 251) as u8).collect();
+        let [text, binary] = [vec![b'a'; 10_000], (0..10_000).map(|n| n as u8).collect()];
         let alone = || Hashes::Apart(Md5::default(), None);
         let kinds = [alone, Hashes::apart, || Digests::new(0).hashes];
         for (a, b) in kinds.into_iter().flat_map(|a| kinds.map(|b| (a, b))) {
             let [mut one, mut two] = [Digests::by(a()), Digests::by(b())];
-            for (x, y) in bytes.chunks(1000).zip(bytes.chunks(777)) {
+            for (x, y) in text.chunks(1000).zip(binary.chunks(777)) {
                 Digests::update_two([&mut one, &mut two], [x, y]);
             }
-            for (found, kind, len) in [(one, a, 10_000), (two, b, 7770)] {
+            for (found, kind, bytes) in [(one, a, &text[..]), (two, b, &binary[..7770])] {
                 let mut whole = Digests::by(kind());
-                whole.update(&bytes[..len]);
+                whole.update(bytes);
                 let (found, whole) = (found.finish(), whole.finish());
                 assert_eq!((found.md5, found.sha512), (whole.md5, whole.sha512));
+                assert_eq!(found.plain, whole.plain);
             }
         }
+    }
+
+    #[test]
+    fn one_of_two_in_step_grows_too_large() {
+        let piece = vec![7; (1 << 20) + 1];
+        let [mut large, mut small] = [Digests::new(0), Digests::new(0)];
+        large.update(&piece);
+        for n in 0..65 {
+            let other = if n < 2 { &piece[..] } else { &[] };
+            Digests::update_two([&mut large, &mut small], [&piece, other]);
+        }
+        let [large, small] = [large.finish(), small.finish()];
+        let mut md5 = Md5::default();
+        (0..66).for_each(|_| md5.update(&piece));
+        assert_eq!((large.md5, large.sha512), (md5.finish(), None));
+        assert_eq!(small.sha512, digest_in_pieces(&piece.repeat(2), 1 << 20).sha512);
     }
 
     #[test]

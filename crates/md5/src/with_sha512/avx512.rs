@@ -85,6 +85,7 @@ fn compress<'a, const L: usize>(
     mut states: [State; L],
     blocks: impl Iterator<Item = [&'a [u8; BLOCK_LEN]; L]>,
 ) -> [State; L] {
+    const { assert!(L == 1 || L == 2, "a register has room for a word of two contents") };
     let mut constants = &CONSTANTS;
     // No closures here: the compiler would call them, and keep in memory what they are about.
     let mut md5 = [[0; 4]; L];

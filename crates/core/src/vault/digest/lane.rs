@@ -1,12 +1,13 @@
-//! [`Digests`] beside the writers, on threads that all of them share. None waits for a slow sender, and a fast one keeps
-//! one at work without a pause between batches. Two contents that wait are digested in step, which takes little longer
-//! than one.
+//! [`Digests`] beside the writers, on threads that all of them share. No thread waits for a slow sender, and a fast one
+//! keeps one at work without a pause between batches. Two contents that wait are digested in step, which takes little
+//! longer than one.
 
-use super::{Digested, Digests};
+use super::{Digested, Digests, SHA512_INLINE_MAX};
 use crate::error::{Error, Result};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
@@ -15,6 +16,8 @@ const BATCH_LEN: usize = 256 << 10;
 /// Batches that wait for a thread, while it has one and another is gathered: as long as a system lets the sender
 /// have the core of the receiver, the thread should not want for work.
 const BATCHES_QUEUED: usize = 4;
+/// Threads of a crew that hash a content alone, at most: they are also those that wait for disks.
+const EAGER_MAX: usize = 4;
 
 type Batch = VecDeque<Bytes>;
 
@@ -23,7 +26,7 @@ pub(crate) struct DigestLane {
     gathered: Batch,
     gathered_len: usize,
     lane: Arc<Lane>,
-    hashers: Arc<Hashers>,
+    crew: Arc<Crew>,
 }
 
 #[derive(Default)]
@@ -38,20 +41,20 @@ struct State {
     batches: VecDeque<Batch>,
     /// What was hashed so far, while no batch is.
     at_rest: Option<Digests>,
-    /// The thread panicked.
+    /// A thread panicked.
     stopped: bool,
 }
 
 impl DigestLane {
     /// For a content that will be of `expected` bytes, as far as is known.
-    pub(crate) fn new(hashers: &Arc<Hashers>, expected: u64) -> Self {
+    pub(crate) fn new(hashers: &Hashers, expected: u64) -> Self {
         let lane = Lane::default();
         lane.state().at_rest = Some(Digests::new(expected));
         DigestLane {
             gathered: Batch::new(),
             gathered_len: 0,
             lane: Arc::new(lane),
-            hashers: Arc::clone(hashers),
+            crew: Arc::clone(hashers.crew(expected)),
         }
     }
 
@@ -62,7 +65,9 @@ impl DigestLane {
     }
 
     pub(crate) async fn finish(mut self) -> Result<Digested> {
-        self.hash().await?;
+        if !self.gathered.is_empty() {
+            self.hash().await?;
+        }
         let digests = self.lane.once(|state| state.at_rest.take()).await?;
         Ok(digests.finish())
     }
@@ -82,7 +87,7 @@ impl DigestLane {
             })
             .await?;
         if let Some(digests) = at_rest {
-            self.hashers.take(Work { lane: Arc::clone(&self.lane), digests });
+            self.crew.take(Work { lane: Arc::clone(&self.lane), digests });
         }
         Ok(())
     }
@@ -111,6 +116,7 @@ impl Lane {
         batch.unwrap_or_default()
     }
 
+    /// Whoever waits learns that there will be no digests.
     fn stop(&self) {
         self.state().stopped = true;
         self.moved.notify_one();
@@ -121,30 +127,16 @@ impl Lane {
     }
 }
 
-/// The threads that hash, and what waits for one.
-pub(crate) struct Hashers {
-    waiting: Mutex<Waiting>,
-    /// As many threads as this hash what comes, be it one content alone. More of them do only where that takes no more
-    /// of the processor.
-    eager: usize,
-}
-
+/// Who hashes what: contents of a crew are digested alike, so that two of them fit.
 #[derive(Default)]
-struct Waiting {
-    works: VecDeque<Work>,
-    threads: usize,
+pub(crate) struct Hashers {
+    with_sha512: Arc<Crew>,
+    md5_alone: Arc<Crew>,
 }
 
-/// Batches to hash, and what they go on from.
-struct Work {
-    lane: Arc<Lane>,
-    digests: Digests,
-}
-
-impl Default for Hashers {
-    fn default() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Hashers { waiting: Mutex::default(), eager: cores.div_ceil(2) }
+impl Hashers {
+    fn crew(&self, expected: u64) -> &Arc<Crew> {
+        if expected > SHA512_INLINE_MAX { &self.md5_alone } else { &self.with_sha512 }
     }
 }
 
@@ -154,55 +146,98 @@ impl fmt::Debug for Hashers {
     }
 }
 
-impl Hashers {
+/// Threads that hash, and what waits for one.
+struct Crew {
+    waiting: Mutex<Waiting>,
+    /// So many threads begin for what comes, be it one content alone. Beyond them one begins for a pair.
+    eager: usize,
+}
+
+#[derive(Default)]
+struct Waiting {
+    works: VecDeque<Work>,
+    threads: usize,
+}
+
+impl Waiting {
+    /// Whether one is to begin for what comes next.
+    fn wants_thread(&self, eager: usize) -> bool {
+        self.threads < eager || !self.works.len().is_multiple_of(2)
+    }
+}
+
+/// Batches to hash, and what they go on from.
+struct Work {
+    lane: Arc<Lane>,
+    digests: Digests,
+}
+
+impl Default for Crew {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Crew { waiting: Mutex::default(), eager: cores.div_ceil(2).min(EAGER_MAX) }
+    }
+}
+
+impl Crew {
     fn take(self: &Arc<Self>, work: Work) {
         let mut waiting = self.waiting();
-        let wants_thread = waiting.threads < self.eager
-            || !work.fits(&work)
-            || waiting.works.iter().any(|other| other.fits(&work));
-        waiting.works.push_back(work);
-        if wants_thread {
+        if waiting.wants_thread(self.eager) {
+            let crew = Arc::clone(self);
+            tokio::task::spawn_blocking(move || crew.hash());
             waiting.threads += 1;
-            let hashers = Arc::clone(self);
-            tokio::task::spawn_blocking(move || hashers.hash());
         }
+        waiting.works.push_back(work);
     }
 
     fn hash(&self) {
-        while let Some((mut work, beside)) = self.next() {
+        while let Some((work, beside)) = self.next() {
             let lanes = [Some(&work), beside.as_ref()].map(|work| Some(Arc::clone(&work?.lane)));
-            let _stops = StopsIfItPanics { hashers: self, lanes };
-            let mut batch = work.lane.next();
-            if let Some(mut beside) = beside {
-                let mut other = beside.lane.next();
-                while let (Some(x), Some(y)) = (batch.front_mut(), other.front_mut()) {
-                    let len = x.len().min(y.len());
-                    let digests = [&mut work.digests, &mut beside.digests];
-                    Digests::update_two(digests, [&x.split_to(len), &y.split_to(len)]);
-                    batch.pop_front_if(|x| x.is_empty());
-                    other.pop_front_if(|y| y.is_empty());
+            let hashed = catch_unwind(AssertUnwindSafe(|| match beside {
+                Some(beside) => self.hash_two(work, beside),
+                None => {
+                    let batch = work.lane.next();
+                    self.hash_rest(work, &batch);
                 }
-                self.go_on(beside, &other);
+            }));
+            if hashed.is_err() {
+                lanes.iter().flatten().for_each(|lane| lane.stop());
             }
-            self.go_on(work, &batch);
         }
     }
 
-    /// Two that fit where there are; a thread for which there is nothing ends.
+    /// Two where there are; a thread for which there is nothing ends.
     fn next(&self) -> Option<(Work, Option<Work>)> {
         let mut waiting = self.waiting();
         let Some(work) = waiting.works.pop_front() else {
             waiting.threads -= 1;
             return None;
         };
-        let beside = waiting.works.iter().position(|other| other.fits(&work));
-        let beside = beside.and_then(|at| waiting.works.remove(at));
-        Some((work, beside))
+        Some((work, waiting.works.pop_front()))
+    }
+
+    fn hash_two(&self, mut one: Work, mut two: Work) {
+        let (mut left, mut right) = (one.lane.next(), two.lane.next());
+        while let (Some(x), Some(y)) = (left.front_mut(), right.front_mut()) {
+            let len = x.len().min(y.len());
+            let digests = [&mut one.digests, &mut two.digests];
+            Digests::update_two(digests, [&x.split_to(len), &y.split_to(len)]);
+            left.pop_front_if(|x| x.is_empty());
+            right.pop_front_if(|y| y.is_empty());
+        }
+        // The one that is done does not wait for the other.
+        if left.is_empty() {
+            self.hash_rest(one, &left);
+            self.hash_rest(two, &right);
+        } else {
+            self.hash_rest(two, &right);
+            self.hash_rest(one, &left);
+        }
     }
 
     /// Ends a batch: the next one waits as any other's.
-    fn go_on(&self, mut work: Work, rest: &Batch) {
-        rest.iter().for_each(|chunk| work.digests.update(chunk));
+    fn hash_rest(&self, mut work: Work, batch: &Batch) {
+        batch.iter().for_each(|chunk| work.digests.update(chunk));
         let lane = Arc::clone(&work.lane);
         let mut state = lane.state();
         if state.batches.is_empty() {
@@ -219,69 +254,46 @@ impl Hashers {
     }
 }
 
-impl Work {
-    fn fits(&self, other: &Self) -> bool {
-        self.digests.fits(&other.digests)
-    }
-}
-
-/// Whoever waits for a batch of theirs then learns that there will be no digests.
-struct StopsIfItPanics<'a> {
-    hashers: &'a Hashers,
-    lanes: [Option<Arc<Lane>>; 2],
-}
-
-impl Drop for StopsIfItPanics<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.hashers.waiting().threads -= 1;
-            self.lanes.iter().flatten().for_each(|lane| lane.stop());
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn whole(bytes: &[u8]) -> Digested {
-        let mut digests = Digests::new(0);
+    fn whole(bytes: &[u8], expected: u64) -> Digested {
+        let mut digests = Digests::new(expected);
         digests.update(bytes);
         digests.finish()
     }
 
+    /// Text if their number is even.
     fn bytes(len: usize) -> Vec<u8> {
-        (0..len).map(|n| (n % 251) as u8).collect()
+        let most = if len.is_multiple_of(2) { 127 } else { 251 };
+        (0..len).map(|n| (n % most) as u8 + 1).collect()
     }
 
-    /// Also of one for which no SHA-512 is begun.
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_lane_digests_all_of_many_batches_in_order() {
-        let (bytes, hashers) = (bytes(5 * BATCH_LEN + 7), Arc::default());
-        for expected in [0, u64::MAX] {
-            let mut lane = DigestLane::new(&hashers, expected);
-            for piece in bytes.chunks(100_003) {
-                lane.update(Bytes::copy_from_slice(piece)).await.unwrap();
-            }
-            let (found, whole) = (lane.finish().await.unwrap(), whole(&bytes));
-            assert_eq!((found.md5, found.plain), (whole.md5, whole.plain));
-            assert_eq!(found.sha512, whole.sha512.filter(|_| expected == 0));
-        }
+    fn work(crew: &Arc<Crew>) -> Work {
+        let hashers = Hashers { with_sha512: Arc::clone(crew), ..Hashers::default() };
+        let lane = DigestLane::new(&hashers, 0).lane;
+        let digests = lane.state().at_rest.take().unwrap();
+        Work { lane, digests }
     }
 
-    /// Of all lengths and kinds, by one thread and by more.
+    /// Of all lengths and kinds, by few threads and by more.
     #[tokio::test(flavor = "multi_thread")]
     async fn lanes_beside_each_other_digest_what_each_was_sent() {
         for eager in [1, 4] {
-            let hashers = Arc::new(Hashers { eager, ..Hashers::default() });
-            let lanes = (1..=9).map(|n| {
+            let crew = || Arc::new(Crew { eager, ..Crew::default() });
+            let hashers = Arc::new(Hashers { with_sha512: crew(), md5_alone: crew() });
+            let lanes = (0..9).map(|n| {
                 let (hashers, bytes) = (Arc::clone(&hashers), bytes(n * 200_003));
                 tokio::spawn(async move {
-                    let mut lane = DigestLane::new(&hashers, if n % 3 == 0 { u64::MAX } else { 0 });
-                    for piece in bytes.chunks(10_000 * n) {
+                    let expected = if n % 3 == 0 { u64::MAX } else { 0 };
+                    let mut lane = DigestLane::new(&hashers, expected);
+                    for piece in bytes.chunks(10_000 * (n + 1)) {
                         lane.update(Bytes::copy_from_slice(piece)).await.unwrap();
                     }
-                    assert_eq!(lane.finish().await.unwrap().md5, whole(&bytes).md5, "{n}");
+                    let (found, whole) = (lane.finish().await.unwrap(), whole(&bytes, expected));
+                    assert_eq!(found.md5, whole.md5, "{n}");
+                    assert_eq!((found.sha512, found.plain), (whole.sha512, whole.plain), "{n}");
                 })
             });
             for lane in lanes.collect::<Vec<_>>() {
@@ -290,41 +302,56 @@ mod tests {
         }
     }
 
-    /// A thread takes both, and no second one is begun for what does not fit.
-    #[tokio::test]
-    async fn two_that_fit_are_taken_together() {
-        let hashers = Arc::new(Hashers { eager: 0, ..Hashers::default() });
-        let work = |expected| {
-            let lane = DigestLane::new(&hashers, expected).lane;
-            let digests = lane.state().at_rest.take().unwrap();
-            Work { lane, digests }
-        };
-        for expected in [u64::MAX, 0, u64::MAX] {
-            hashers.waiting().works.push_back(work(expected));
+    /// Whoever gives up a content keeps nobody from theirs.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_lane_that_is_dropped_leaves_no_thread_behind() {
+        let hashers = Hashers::default();
+        let (mut gone, mut stays) = (DigestLane::new(&hashers, 0), DigestLane::new(&hashers, 0));
+        let bytes = Bytes::from(bytes(BATCH_LEN));
+        for _ in 0..BATCHES_QUEUED {
+            gone.update(bytes.clone()).await.unwrap();
+            stays.update(bytes.clone()).await.unwrap();
         }
-        hashers.waiting().threads = 1;
-        let (first, beside) = hashers.next().unwrap();
-        assert!(beside.unwrap().fits(&first));
-        assert!(hashers.next().unwrap().1.is_none());
-        assert!(hashers.next().is_none());
-        assert_eq!(hashers.waiting().threads, 0);
+        drop(gone);
+        stays.finish().await.unwrap();
+        while hashers.with_sha512.waiting().threads > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert!(hashers.with_sha512.waiting().works.is_empty());
+    }
+
+    #[test]
+    fn two_that_wait_are_taken_together_and_a_thread_without_work_ends() {
+        let crew = Arc::new(Crew::default());
+        for _ in 0..3 {
+            let work = work(&crew);
+            crew.waiting().works.push_back(work);
+        }
+        crew.waiting().threads = 1;
+        assert!(crew.next().unwrap().1.is_some());
+        assert!(crew.next().unwrap().1.is_none());
+        assert!(crew.next().is_none());
+        assert_eq!(crew.waiting().threads, 0);
+    }
+
+    #[test]
+    fn beyond_the_eager_threads_one_begins_for_each_pair() {
+        let crew = Arc::new(Crew::default());
+        let mut waiting = Waiting { threads: 1, ..Waiting::default() };
+        assert!(waiting.wants_thread(2));
+        let begins = [(); 4].map(|()| {
+            let begins = waiting.wants_thread(1);
+            waiting.works.push_back(work(&crew));
+            begins
+        });
+        assert_eq!(begins, [false, true, false, true]);
     }
 
     #[tokio::test]
     async fn a_lane_whose_thread_panicked_says_so() {
-        let hashers = Arc::new(Hashers::default());
-        hashers.waiting().threads = 1;
-        let mut lane = DigestLane::new(&hashers, 0);
+        let mut lane = DigestLane::new(&Hashers::default(), 0);
         lane.lane.state().at_rest = None;
-        let lanes = [Some(Arc::clone(&lane.lane)), None];
-        drop(StopsIfItPanics { hashers: &hashers, lanes: lanes.clone() });
-        assert!(!lane.lane.state().stopped);
-        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            let _stops = StopsIfItPanics { hashers: &hashers, lanes };
-            panic!("as a digest might");
-        }));
-        assert!(panicked.is_err());
-        assert_eq!(hashers.waiting().threads, 0);
+        lane.lane.stop();
         lane.update(Bytes::from(bytes(BATCH_LEN))).await.unwrap_err();
         lane.finish().await.unwrap_err();
     }
