@@ -9,7 +9,7 @@ use std::sync::mpsc::channel;
 
 /// Written at once, and synced beside what comes next, as the server does.
 const PART: usize = 256 << 10;
-const SYNC_EVERY: u64 = 8 << 20;
+const SYNC_EVERY: u64 = 16 << 20;
 
 pub(crate) struct Files {
     directory: PathBuf,

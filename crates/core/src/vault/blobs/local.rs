@@ -15,10 +15,8 @@ use tokio::task::JoinSet;
 /// Writes on their way to the disk; with these an upload holds about three parts in memory.
 const WRITES_IN_FLIGHT: usize = 2;
 /// So many bytes of an object are synced while the next ones come. Else the disk would have nothing to do until the end,
-/// and whoever syncs something else would then wait for all of them.
-const SYNC_EVERY: u64 = if cfg!(test) { 4 << 10 } else { 8 << 20 };
-/// The first of them: contents are often as long as a power of two, and the end is synced by itself.
-const SYNC_FIRST: u64 = SYNC_EVERY / 8 * 3;
+/// and whoever syncs something else would then wait for all of them. For less than that, one sync more costs more.
+const SYNC_EVERY: u64 = if cfg!(test) { 4 << 10 } else { 16 << 20 };
 /// What uploads leave free on the disk, in bytes: the catalog needs room to delete a file too, and
 /// on a disk that is full to its last byte nothing could ever be deleted.
 const RESERVE: u64 = 32 << 20;
@@ -182,8 +180,7 @@ impl LocalWriter {
         self.size = end;
         let (disk, to) = (self.local.disk.clone(), Arc::clone(file));
         self.writes.spawn_blocking(move || disk.write(&to, at, &bytes));
-        let synced = |at: u64| (at + SYNC_EVERY - SYNC_FIRST) / SYNC_EVERY;
-        if synced(at) < synced(end) && !self.local.is_memory {
+        if at / SYNC_EVERY < end / SYNC_EVERY && !self.local.is_memory {
             let (disk, file) = (self.local.disk.clone(), Arc::clone(file));
             self.writes.spawn_blocking(move || disk.sync(&file));
         }
