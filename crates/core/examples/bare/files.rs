@@ -28,7 +28,7 @@ impl Files {
         std::thread::scope(|scope| {
             let (written, some) = channel();
             let syncing = file.try_clone()?;
-            scope.spawn(move || some.iter().try_for_each(|()| syncing.sync_all()));
+            let synced = scope.spawn(move || some.iter().try_for_each(|()| syncing.sync_all()));
             let (mut part, mut left) = (vec![0; PART], len);
             while left > 0 {
                 let wanted = PART.min(usize::try_from(left)?);
@@ -39,8 +39,9 @@ impl Files {
                     written.send(())?;
                 }
             }
-            file.sync_all()?;
-            Ok(())
+            drop(written);
+            synced.join().map_err(|_| "a sync panicked")??;
+            Ok(file.sync_all()?)
         })
     }
 }
