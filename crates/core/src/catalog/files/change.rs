@@ -1,4 +1,4 @@
-//! What changes files and their versions: each takes a proof that the caller may.
+//! What changes files and their versions. What a request does to a file by itself takes a proof that the caller may.
 
 use super::File;
 use crate::access::Granted;
