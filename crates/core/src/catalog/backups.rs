@@ -1,15 +1,17 @@
 //! The backups that exist, as far as is known here, and the hold of one that is being made.
 
 use super::conn::Tx;
+use super::keys;
 use super::row::{FromRow, Row, params};
 use super::sql::statements;
 use crate::clock::Time;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 statements! {
     BACKUP_INSERT = "insert into backups (id, at, target, master_keys, hold) values ($1, $2, $3, '', $4)";
     BACKUP_HOLD = "update backups set hold = $2 where id = $1";
-    BACKUP_COMPLETE = "update backups set hold = null, master_keys = $2 where id = $1";
+    BACKUP_NEEDS = "update backups set master_keys = $2 where id = $1";
+    BACKUP_COMPLETE = "update backups set hold = null where id = $1";
     BACKUP_DELETE = "delete from backups where id = $1";
     BACKUPS = "select id, at, target, master_keys, hold from backups order by at, id";
     HELD = "select 1 from backups where hold > $1 limit 1";
@@ -60,9 +62,22 @@ pub(crate) async fn hold(tx: &mut Tx<'_>, id: &str, until: Time) -> Result<()> {
     tx.exec(&BACKUP_HOLD, params![id, until]).await.map(drop)
 }
 
+/// Notes the master keys that it takes to read a backup, before there is anything to read. One that was retired since
+/// the backup began is refused.
+pub(crate) async fn note_keys(tx: &mut Tx<'_>, id: &str, master_keys: &[String]) -> Result<()> {
+    for key in master_keys {
+        if !keys::is_known(tx, key).await? {
+            return Err(Error::Refused(format!(
+                "master key {key} was retired while the backup was made: make it again"
+            )));
+        }
+    }
+    tx.exec(&BACKUP_NEEDS, params![id, &master_keys.join(" ")]).await.map(drop)
+}
+
 /// Ends a backup, and with it its hold.
-pub(crate) async fn complete(tx: &mut Tx<'_>, id: &str, master_keys: &[String]) -> Result<()> {
-    tx.exec(&BACKUP_COMPLETE, params![id, &master_keys.join(" ")]).await.map(drop)
+pub(crate) async fn complete(tx: &mut Tx<'_>, id: &str) -> Result<()> {
+    tx.exec(&BACKUP_COMPLETE, params![id]).await.map(drop)
 }
 
 /// Forgets a backup that is no more. False: it is not known.

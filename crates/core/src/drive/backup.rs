@@ -75,14 +75,7 @@ impl Drive {
             tracing::warn!(%error, "objects are kept a while for a backup that failed");
         }
         let made = made?;
-        let row = (id.clone(), made.master_keys.clone());
-        self.administer(row, |tx, (id, keys)| {
-            Box::pin(async move {
-                backups::complete(tx, id, keys).await?;
-                Ok(did((), Event::by_command(Act::BackupMade).with("backup", id)))
-            })
-        })
-        .await?;
+        self.complete(id).await?;
         self.clear_incomplete(&shelf).await?;
         Ok(made)
     }
@@ -113,6 +106,16 @@ impl Drive {
         .await
     }
 
+    async fn complete(&self, id: String) -> Result<()> {
+        self.administer(id, |tx, id| {
+            Box::pin(async move {
+                backups::complete(tx, id).await?;
+                Ok(did((), Event::by_command(Act::BackupMade).with("backup", id)))
+            })
+        })
+        .await
+    }
+
     async fn forget_row(&self, id: String) -> Result<()> {
         self.catalog().write(id, |tx, id| Box::pin(backups::forget(tx, id))).await.map(drop)
     }
@@ -131,7 +134,7 @@ impl Drive {
         }
     }
 
-    async fn hold(&self, id: &str, until: Time) -> Result<()> {
+    pub(super) async fn hold(&self, id: &str, until: Time) -> Result<()> {
         let row = (id.to_owned(), until);
         self.catalog().write(row, |tx, (id, until)| Box::pin(backups::hold(tx, id, *until))).await
     }
@@ -170,6 +173,10 @@ impl Drive {
             list,
             master_keys: master_keys.clone(),
         };
+        let row = (id.to_owned(), master_keys.clone());
+        self.catalog()
+            .write(row, |tx, (id, keys)| Box::pin(backups::note_keys(tx, id, keys)))
+            .await?;
         shelf.finish(id, &manifest.encode(&self.vault().keys, &active, &key)?)?;
         let holds = Checked { versions, bytes };
         Ok(BackedUp { id: id.to_owned(), master_keys, holds, copied })
@@ -210,7 +217,8 @@ impl Drive {
         )))
     }
 
-    /// What other runs left in the directory goes, once there is a backup that has what of it is still needed.
+    /// What other runs left in the directory goes, once there is a backup that has what of it is still needed; one
+    /// that was interrupted behind its last file is a backup, and known as one from here on.
     async fn clear_incomplete(&self, shelf: &Shelf) -> Result<()> {
         for (id, complete) in shelf.all()? {
             if !complete {
@@ -219,9 +227,13 @@ impl Drive {
         }
         let there = shelf.all()?;
         for backup in self.backups().await? {
-            let gone = !there.iter().any(|(id, _)| *id == backup.id);
-            if backup.target == shelf.root() && !backup.is_complete() && gone {
-                remove_snapshot(&self.snapshot_of(&backup.id))?;
+            if backup.target != shelf.root() || backup.is_complete() {
+                continue;
+            }
+            remove_snapshot(&self.snapshot_of(&backup.id))?;
+            if there.iter().any(|(id, _)| *id == backup.id) {
+                self.complete(backup.id).await?;
+            } else {
                 self.forget_row(backup.id).await?;
             }
         }
@@ -269,7 +281,8 @@ async fn prepare(copy: &Catalog, id: &str) -> Result<(String, Vec<String>)> {
                 needed.push(active.clone());
             }
             contents::forget_unused(tx).await?;
-            backups::complete(tx, id, &needed).await?;
+            backups::note_keys(tx, id, &needed).await?;
+            backups::complete(tx, id).await?;
             meta::set_moving(tx, &restored_from(id)).await?;
             Ok((active, needed))
         })

@@ -6,7 +6,7 @@
 use super::Drive;
 use crate::audit::{Act, Event, did};
 use crate::catalog::audit;
-use crate::catalog::backups::Backup;
+use crate::catalog::backups::{self, Backup};
 use crate::catalog::conn::Tx;
 use crate::catalog::keys::{self, Wrap};
 use crate::catalog::meta::VersionMark;
@@ -115,17 +115,19 @@ impl Drive {
                     "something is still wrapped under master key {id}: run `bindery rotate-key` to its end"
                 )));
             }
-            if !old.backups.is_empty() {
-                let named: Vec<_> = old.backups.into_iter().map(|backup| backup.id).collect();
-                return Err(refuse(format!(
-                    "these backups need master key {id}: {}; destroy them first, with `bindery backup --forget`",
-                    named.join(", ")
-                )));
-            }
             // What is signed under it is vouched for by what follows, but nothing follows the end.
             self.link_events().await?;
             self.administer(id.to_owned(), |tx, id| {
                 Box::pin(async move {
+                    let mut known = backups::all(tx).await?;
+                    known.retain(|backup| backup.master_keys.contains(id));
+                    if !known.is_empty() {
+                        let named: Vec<_> = known.into_iter().map(|backup| backup.id).collect();
+                        return Err(refuse(format!(
+                            "these backups need master key {id}: {}; destroy them first, with `bindery backup --forget`",
+                            named.join(", ")
+                        )));
+                    }
                     if audit::head(tx).await?.is_some_and(|head| head.key == *id) {
                         let why = format!(
                             "the end of the audit log is still signed under master key {id}: try again in a moment"

@@ -1,6 +1,7 @@
 //! The domain from inside: what no caller can bring about, a catalog that was tampered with, a limit
 //! that is lower than the format's, a disk that is full.
 
+mod backup;
 mod faults;
 mod full;
 mod ground;
