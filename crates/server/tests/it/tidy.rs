@@ -93,7 +93,7 @@ const UNTOLD_WRITES: [(&str, usize); 15] = [
     ("crates/core/src/drive/account.rs", 1),
     ("crates/core/src/drive/audit.rs", 2),
     ("crates/core/src/drive/audit/pending.rs", 2),
-    ("crates/core/src/drive/backup.rs", 3),
+    ("crates/core/src/drive/backup.rs", 4),
     ("crates/core/src/drive/folders.rs", 4),
     ("crates/core/src/drive/inspect.rs", 1),
     ("crates/core/src/drive/migrate.rs", 6),
