@@ -5,18 +5,20 @@
 //! In tests the steps are watched, and fail where a test wants it: `survivors` derives from them what a
 //! power cut may leave.
 
+mod direct;
 mod read;
 #[cfg(test)]
 pub(crate) mod survivors;
 
 use crate::error::{Error, Result};
+pub(crate) use direct::{ALIGNED_TO, unaligned};
 use nix::sys::statvfs::statvfs;
 pub(crate) use read::{is_memory, read, read_cached};
 use std::fmt::Display;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::io::ErrorKind::{AlreadyExists, NotFound};
-use std::os::unix::fs::{DirBuilderExt as _, FileExt as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,6 +30,8 @@ pub(crate) struct Disk(Arc<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     ended: AtomicBool,
+    /// A write past the system's cache was refused: none is tried again.
+    is_indirect: AtomicBool,
     #[cfg(test)]
     watch: Option<Watch>,
 }
@@ -54,6 +58,7 @@ pub(crate) enum Step<'a> {
 pub(crate) struct DiskFile {
     path: PathBuf,
     file: File,
+    is_direct: AtomicBool,
 }
 
 impl Disk {
@@ -82,16 +87,16 @@ impl Disk {
     pub(crate) fn create(&self, path: &Path) -> Result<Option<DiskFile>> {
         self.step(Step::Create(path))?;
         match OpenOptions::new().write(true).create_new(true).open(path) {
-            Ok(file) => Ok(Some(DiskFile { path: path.to_owned(), file })),
+            Ok(file) => Ok(Some(DiskFile { path: path.to_owned(), file, is_direct: false.into() })),
             Err(error) if error.kind() == NotFound => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Writes all of `bytes` at a place in a file.
+    /// Writes all of `bytes` at a place in a file: past the system's cache, if all three fit [`ALIGNED_TO`].
     pub(crate) fn write(&self, file: &DiskFile, at: u64, bytes: &[u8]) -> Result<()> {
         self.step(Step::Write(&file.path, at, bytes))?;
-        Ok(file.file.write_all_at(bytes, at)?)
+        Ok(self.write_all(file, at, bytes)?)
     }
 
     /// Makes what is in a file durable.
@@ -197,7 +202,7 @@ impl Disk {
     pub(crate) fn watched_by(
         watch: impl Fn(Step<'_>) -> io::Result<()> + Send + Sync + 'static,
     ) -> Self {
-        Disk(Arc::new(Inner { ended: AtomicBool::new(false), watch: Some(Watch(Arc::new(watch))) }))
+        Disk(Arc::new(Inner { watch: Some(Watch(Arc::new(watch))), ..Inner::default() }))
     }
 
     pub(crate) fn watched(&self, step: Step<'_>) -> io::Result<()> {

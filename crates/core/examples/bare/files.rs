@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::channel;
 
-/// Written at once, and synced beside what comes next, as the server does.
+/// Written at once, and synced beside what comes next.
 const PART: usize = 256 << 10;
 const SYNC_EVERY: u64 = 16 << 20;
 

@@ -8,7 +8,7 @@ use crate::catalog::files::File;
 use crate::catalog::versions;
 use crate::error::{Error, Result};
 use crate::id::FileId;
-use crate::vault::blobs::{BlobWriter, Blobs};
+use crate::vault::blobs::{APPEND_MAX, BlobWriter, Blobs, Buffer};
 use crate::vault::seal::{ContentId, Layout};
 use crate::vault::{ObjectRef, Sealed, StoredContent, Vault};
 use std::collections::HashSet;
@@ -119,7 +119,7 @@ pub(super) async fn pour(
 ) -> Result<()> {
     let mut writer = to.create(&object.blob).await?;
     match pour_into(&mut writer, from, object, noted).await {
-        Ok(()) => writer.finish().await,
+        Ok(rest) => writer.finish(rest).await,
         Err(error) => {
             writer.discard().await?;
             Err(error)
@@ -132,15 +132,20 @@ async fn pour_into(
     from: &Blobs,
     object: &ObjectRef,
     noted: Option<&Drive>,
-) -> Result<()> {
+) -> Result<Buffer> {
     let size = sealed_len(object)?;
-    let mut at = 0;
+    let (mut at, mut buffer) = (0, Buffer::default());
     while at < size {
         let end = size.min(at + PIECE);
         let piece = from.read(&object.blob, at..end).await?;
         let cut =
             || Error::Damaged { why: format!("object {} is missing or cut short", object.blob) };
-        writer.write(piece.ok_or_else(cut)?.into()).await?;
+        for piece in piece.ok_or_else(cut)?.chunks(APPEND_MAX) {
+            buffer.end().extend_from_slice(piece);
+            if buffer.is_full() {
+                writer.write(&mut buffer).await?;
+            }
+        }
         if writer.wants_parts()
             && let Some(upload) = writer.begin_parts().await?
             && let Some(drive) = noted
@@ -149,5 +154,5 @@ async fn pour_into(
         }
         at = end;
     }
-    Ok(())
+    Ok(buffer)
 }

@@ -2,12 +2,14 @@
 //! `object_store` is here, and serves the services alone; a directory is ours, since a power cut must find
 //! each of its steps in the right order.
 
+mod buffer;
 mod local;
 mod remote;
 
 use super::object::BlobKey;
 use crate::disk::Disk;
 use crate::error::Result;
+pub(crate) use buffer::{APPEND_MAX, Buffer, PART_LEN};
 use bytes::Bytes;
 pub(crate) use local::Local;
 use local::LocalWriter;
@@ -15,9 +17,6 @@ pub use remote::Service;
 use remote::{Remote, RemoteWriter};
 use std::ops::Range;
 use std::path::Path;
-
-/// How much is handed to the store at once, in bytes.
-pub(crate) const PART_LEN: usize = 256 << 10;
 
 /// Where the objects are.
 #[derive(Clone, Debug)]
@@ -130,20 +129,20 @@ impl BlobWriter {
         }
     }
 
-    /// Adds bytes; waits only while enough of them are on their way.
-    pub(crate) async fn write(&mut self, bytes: Vec<u8>) -> Result<()> {
+    /// Takes the part of a full buffer, once what is on its way leaves room for it; what was behind it stays.
+    pub(crate) async fn write(&mut self, full: &mut Buffer) -> Result<()> {
         match self {
-            BlobWriter::Local(writer) => writer.write(bytes).await,
-            BlobWriter::Remote(writer) => writer.write(bytes).await,
+            BlobWriter::Local(writer) => writer.write(full).await,
+            BlobWriter::Remote(writer) => writer.write(full).await,
         }
     }
 
-    /// Makes the object visible and durable: on this machine its content is synced, it is named, and
-    /// its folder is synced; a service says that it has it.
-    pub(crate) async fn finish(self) -> Result<()> {
+    /// Takes the last bytes, and makes the object visible and durable: on this machine its content is synced, it is
+    /// named, and its folder is synced; a service says that it has it.
+    pub(crate) async fn finish(self, rest: Buffer) -> Result<()> {
         match self {
-            BlobWriter::Local(writer) => writer.finish().await,
-            BlobWriter::Remote(writer) => writer.finish().await,
+            BlobWriter::Local(writer) => writer.finish(rest).await,
+            BlobWriter::Remote(writer) => writer.finish(rest).await,
         }
     }
 

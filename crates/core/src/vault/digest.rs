@@ -65,6 +65,11 @@ impl Digests {
         Digests { hashes, text: TextCheck::default(), len: 0 }
     }
 
+    /// Whether this processor makes MD5 and SHA-512 of the same bytes at once.
+    fn in_one_pass() -> bool {
+        Md5AndSha512::new().is_some()
+    }
+
     pub(crate) fn update(&mut self, bytes: &[u8]) {
         self.note(bytes);
         self.hashes.update(bytes);

@@ -1,6 +1,6 @@
 //! One content on its way in: hashed, sealed and stored while it arrives, in constant memory.
 
-use super::blobs::{BlobWriter, Blobs, PART_LEN, UploadId};
+use super::blobs::{APPEND_MAX, BlobWriter, Blobs, Buffer, PART_LEN, UploadId};
 use super::digest::Digested;
 use super::digest::lane::{DigestLane, Hashers};
 use super::object::{BlobKey, ObjectList, ObjectRef, Sealed, StoredContent};
@@ -56,7 +56,7 @@ struct OpenObject {
     blob: BlobKey,
     writer: BlobWriter,
     sealer: Sealer,
-    sealed: Vec<u8>,
+    sealed: Buffer,
     size: u64,
 }
 
@@ -114,8 +114,8 @@ impl ContentWriter {
     pub(crate) async fn begin_object(&mut self, blob: BlobKey) -> Result<()> {
         let ordinal = u32::try_from(self.done.len()).map_err(Error::internal)?;
         let writer = self.blobs.create(&blob).await?;
-        let mut sealed = Vec::with_capacity(PART_LEN + PART_LEN / 8);
-        let sealer = Sealer::new(&self.key, self.id, ordinal, &mut sealed);
+        let mut sealed = Buffer::default();
+        let sealer = Sealer::new(&self.key, self.id, ordinal, sealed.end());
         let mut object = Box::new(OpenObject { blob, writer, sealer, sealed, size: 0 });
         let stage = std::mem::replace(&mut self.stage, Stage::Inline(Vec::new()));
         let digests = match stage {
@@ -186,13 +186,11 @@ impl ContentWriter {
 
 impl OpenObject {
     async fn write(&mut self, plain: &[u8]) -> Result<()> {
-        // In pieces, so that the buffer stays near the size of a part whatever a chunk's size is.
-        for piece in plain.chunks(PART_LEN / 8) {
-            self.sealer.push(piece, &mut self.sealed).map_err(Error::internal)?;
+        for piece in plain.chunks(APPEND_MAX) {
+            self.sealer.push(piece, self.sealed.end()).map_err(Error::internal)?;
             self.size += piece.len() as u64;
-            if self.sealed.len() >= PART_LEN {
-                let next = Vec::with_capacity(PART_LEN + PART_LEN / 8);
-                self.writer.write(std::mem::replace(&mut self.sealed, next)).await?;
+            if self.sealed.is_full() {
+                self.writer.write(&mut self.sealed).await?;
             }
         }
         Ok(())
@@ -200,8 +198,10 @@ impl OpenObject {
 
     async fn finish(self: Box<Self>) -> Result<()> {
         let OpenObject { mut writer, sealer, mut sealed, .. } = *self;
-        sealer.finish(&mut sealed);
-        writer.write(sealed).await?;
-        writer.finish().await
+        sealer.finish(sealed.end());
+        if sealed.is_full() {
+            writer.write(&mut sealed).await?;
+        }
+        writer.finish(sealed).await
     }
 }

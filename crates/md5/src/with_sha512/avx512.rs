@@ -41,15 +41,17 @@ impl Compress<State, BLOCK_LEN> for Capable {
 /// What operations and rounds add. There is no register left for a second address.
 struct Constants {
     sines: Sines,
-    /// For each content.
-    roots: [[u64; 2]; 80],
+    /// For each content, by the halves of a block.
+    roots: [Roots; 2],
 }
 
+type Roots = [[u64; 2]; 40];
+
 static CONSTANTS: Constants = {
-    let mut roots = [[0; 2]; 80];
+    let mut roots = [[[0; 2]; 40]; 2];
     let mut n = 0;
     while n < 80 {
-        roots[n] = [CUBE_ROOTS[n / 4][n % 4]; 2];
+        roots[n / 40][n % 40] = [CUBE_ROOTS[n / 4][n % 4]; 2];
         n += 1;
     }
     Constants { sines: SINES, roots }
@@ -103,43 +105,47 @@ fn compress<'a, const L: usize>(
         }
         let before = sha512;
         macro_rules! rounds {
-            ($step:literal: $($n:literal)*) => {
-                $(round::<{ 5 * $step + $n }>(&mut sha512, &mut schedule, &constants.roots);)*
+            ($roots:expr, $step:literal: $($n:literal)*) => {
+                $(round::<{ 5 * $step + $n }>(&mut sha512, &mut schedule, $roots);)*
             };
         }
         macro_rules! operations {
             ($message:ident, $step:literal: $($n:literal)*) => {
                 $(for (md5, words) in md5.iter_mut().zip(&$message) {
-                    operate::<{ 8 * ($step % 8) + $n }>(md5, words, &constants.sines);
+                    operate::<{ 8 * $step + $n }>(md5, words, &constants.sines);
                 })*
             };
         }
-        // A block is 80 rounds of the one and 128 operations of the other.
-        macro_rules! steps {
-            ($half:literal: $($step:literal)*) => {
-                let (mut message, before) = ([[0; 16]; L], md5);
-                for (message, block) in message.iter_mut().zip(blocks) {
-                    *message = words(&block.as_chunks().0[$half]);
-                }
-                $(
-                    operations!(message, $step: 0 1 2 3 4 5 6 7);
-                    rounds!($step: 0 1 2 3 4);
-                    // The compiler would put all operations of the one before those of the other. It cannot where it
-                    // does not know what each goes on by, nor from where: from words that are not waited for next.
-                    for md5 in &mut md5 {
-                        md5[0] = black_box(md5[0]);
-                    }
-                    let word = (82 - 5 * $step) % 8;
-                    sha512[word] = black_box(sha512[word]);
-                    constants = black_box(constants);
-                )*
-                for (md5, before) in md5.iter_mut().zip(before) {
-                    add(md5, before);
-                }
-            };
+        // A block is 80 rounds of the one and 128 operations of the other. Its halves are the same code: that of both
+        // would be more than a processor keeps decoded, and take nearly twice the time.
+        for half in 0..2 {
+            let (mut message, before) = ([[0; 16]; L], md5);
+            for (message, block) in message.iter_mut().zip(blocks) {
+                *message = words(&block.as_chunks().0[half]);
+            }
+            macro_rules! steps {
+                ($($step:literal)*) => {
+                    $(
+                        operations!(message, $step: 0 1 2 3 4 5 6 7);
+                        rounds!(&constants.roots[half], $step: 0 1 2 3 4);
+                        // The compiler would put all operations of the one before those of the other. It cannot where it
+                        // does not know what each goes on by, nor from where: from words that are not waited for next.
+                        for md5 in &mut md5 {
+                            md5[0] = black_box(md5[0]);
+                        }
+                        let word = (82 - 5 * $step) % 8;
+                        sha512[word] = black_box(sha512[word]);
+                        constants = black_box(constants);
+                    )*
+                };
+            }
+            steps!(0 1 2 3 4 5 6 7);
+            for (md5, before) in md5.iter_mut().zip(before) {
+                add(md5, before);
+            }
+            // The fortieth round is at the eighth place.
+            schedule.rotate_left(8);
         }
-        steps!(0: 0 1 2 3 4 5 6 7);
-        steps!(1: 8 9 10 11 12 13 14 15);
         for (word, before) in sha512.iter_mut().zip(before) {
             *word = _mm_add_epi64(*word, before);
         }
@@ -150,26 +156,11 @@ fn compress<'a, const L: usize>(
     states
 }
 
-/// Round `I` of a block (FIPS 180-4, 6.4.2).
+/// Round `I` of a half (FIPS 180-4, 6.4.2). The word that it takes makes room for that of sixteen rounds later; nobody
+/// asks for the last sixteen.
 #[inline]
 #[target_feature(enable = "avx512f,avx512vl")]
-fn round<const I: usize>(
-    state: &mut [__m128i; 8],
-    schedule: &mut [__m128i; 16],
-    roots: &[[u64; 2]; 80],
-) {
-    if I >= 16 {
-        let [first, second] = [schedule[(I + 1) % 16], schedule[(I + 14) % 16]];
-        let sigma0 =
-            xor(_mm_ror_epi64::<1>(first), _mm_ror_epi64::<8>(first), _mm_srli_epi64::<7>(first));
-        let sigma1 = xor(
-            _mm_ror_epi64::<19>(second),
-            _mm_ror_epi64::<61>(second),
-            _mm_srli_epi64::<6>(second),
-        );
-        let known = _mm_add_epi64(schedule[I % 16], schedule[(I + 9) % 16]);
-        schedule[I % 16] = _mm_add_epi64(known, _mm_add_epi64(sigma0, sigma1));
-    }
+fn round<const I: usize>(state: &mut [__m128i; 8], schedule: &mut [__m128i; 16], roots: &Roots) {
     let at = |n: usize| (n + 80 - I) % 8;
     let [a, b, c, d] = [state[at(0)], state[at(1)], state[at(2)], state[at(3)]];
     let [e, f, g, h] = [state[at(4)], state[at(5)], state[at(6)], state[at(7)]];
@@ -183,6 +174,12 @@ fn round<const I: usize>(
     let sum0 = xor(_mm_ror_epi64::<28>(a), _mm_ror_epi64::<34>(a), _mm_ror_epi64::<39>(a));
     state[at(3)] = _mm_add_epi64(d, first);
     state[at(7)] = _mm_add_epi64(first, _mm_add_epi64(majority, sum0));
+    let [next, later] = [schedule[(I + 1) % 16], schedule[(I + 14) % 16]];
+    let sigma0 = xor(_mm_ror_epi64::<1>(next), _mm_ror_epi64::<8>(next), _mm_srli_epi64::<7>(next));
+    let sigma1 =
+        xor(_mm_ror_epi64::<19>(later), _mm_ror_epi64::<61>(later), _mm_srli_epi64::<6>(later));
+    let known = _mm_add_epi64(schedule[I % 16], schedule[(I + 9) % 16]);
+    schedule[I % 16] = _mm_add_epi64(known, _mm_add_epi64(sigma0, sigma1));
 }
 
 #[inline]

@@ -1,6 +1,7 @@
 //! Objects as files of this machine: a folder for each first two digits of a name. A file is written under
 //! a staging name, and has its own only when what is in it is durable.
 
+use super::buffer::{Buffer, PART_LEN};
 use crate::disk::{self, Disk, DiskFile};
 use crate::error::{Error, Result};
 use crate::vault::object::BlobKey;
@@ -10,13 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::runtime::Handle;
-use tokio::task::JoinSet;
+use tokio::task::JoinHandle;
 
-/// Writes on their way to the disk; with these an upload holds about three parts in memory.
-const WRITES_IN_FLIGHT: usize = 2;
-/// So many bytes of an object are synced while the next ones come. Else the disk would have nothing to do until the end,
-/// and whoever syncs something else would then wait for all of them. For less than that, one sync more costs more.
-const SYNC_EVERY: u64 = if cfg!(test) { 4 << 10 } else { 16 << 20 };
 /// What uploads leave free on the disk, in bytes: the catalog needs room to delete a file too, and
 /// on a disk that is full to its last byte nothing could ever be deleted.
 const RESERVE: u64 = 32 << 20;
@@ -77,8 +73,7 @@ impl Local {
                 created => created,
             };
             let file = created.ok_or_else(|| Error::internal("the store's folders are gone"))?;
-            let (file, writes) = (Some(Arc::new(file)), JoinSet::new());
-            Ok(LocalWriter { local, blob, file, writes, size: 0 })
+            Ok(LocalWriter { local, blob, file: Some(Arc::new(file)), writing: None, size: 0 })
         })
         .await
     }
@@ -165,41 +160,51 @@ pub(crate) struct LocalWriter {
     blob: BlobKey,
     /// `None`: it has been closed.
     file: Option<Arc<DiskFile>>,
-    writes: JoinSet<Result<()>>,
+    /// A part on its way to the disk, while the next one is gathered.
+    writing: Option<JoinHandle<Result<Buffer>>>,
     size: u64,
 }
 
 impl LocalWriter {
-    pub(super) async fn write(&mut self, bytes: Vec<u8>) -> Result<()> {
+    pub(super) async fn write(&mut self, full: &mut Buffer) -> Result<()> {
         self.local.check_room()?;
-        while self.writes.len() >= WRITES_IN_FLIGHT {
-            self.written().await?;
+        let (disk, file) = (self.local.disk.clone(), self.file.clone().ok_or_else(closed)?);
+        let at = self.size;
+        self.size += PART_LEN as u64;
+        if self.local.is_memory {
+            disk.write(&file, at, full.part().0)?;
+            full.drop_part();
+            return Ok(());
         }
-        let file = self.file.as_ref().ok_or_else(closed)?;
-        let (at, end) = (self.size, self.size + bytes.len() as u64);
-        self.size = end;
-        let (disk, to) = (self.local.disk.clone(), Arc::clone(file));
-        self.writes.spawn_blocking(move || disk.write(&to, at, &bytes));
-        if at / SYNC_EVERY < end / SYNC_EVERY && !self.local.is_memory {
-            let (disk, file) = (self.local.disk.clone(), Arc::clone(file));
-            self.writes.spawn_blocking(move || disk.sync(&file));
-        }
+        let mut next = self.written().await?.unwrap_or_default();
+        next.end().extend_from_slice(full.part().1);
+        let mut full = std::mem::replace(full, next);
+        self.writing = Some(tokio::task::spawn_blocking(move || {
+            disk.write(&file, at, full.part().0)?;
+            full.clear();
+            Ok(full)
+        }));
         Ok(())
     }
 
-    async fn written(&mut self) -> Result<()> {
-        self.writes.join_next().await.transpose().map_err(Error::internal)?.unwrap_or(Ok(()))
+    /// Waits until nothing is on its way; what was, with nothing in it.
+    async fn written(&mut self) -> Result<Option<Buffer>> {
+        let Some(writing) = &mut self.writing else { return Ok(None) };
+        let written = writing.await;
+        self.writing = None;
+        written.map_err(Error::internal)?.map(Some)
     }
 
     /// Makes the content durable, then the name.
-    pub(super) async fn finish(mut self) -> Result<()> {
-        while !self.writes.is_empty() {
-            self.written().await?;
-        }
+    pub(super) async fn finish(mut self, rest: Buffer) -> Result<()> {
+        self.local.check_room()?;
+        self.written().await?;
         // With all that it is, so that it is removed when it fails, or nobody waits for it any more.
         blocking(move || {
             let (disk, path) = (self.local.disk.clone(), self.local.path(&self.blob));
-            disk.sync(self.file.as_ref().ok_or_else(closed)?)?;
+            let file = self.file.as_ref().ok_or_else(closed)?;
+            disk.write(file, self.size, rest.filled())?;
+            disk.sync(file)?;
             disk.close(self.file.take().and_then(Arc::into_inner).ok_or_else(closed)?)?;
             disk.rename(&staging(&path), &path)?;
             disk.sync_directory(folder(&path))
@@ -208,7 +213,7 @@ impl LocalWriter {
     }
 
     pub(super) async fn discard(mut self) -> Result<()> {
-        self.writes.shutdown().await;
+        let _unneeded = self.written().await;
         self.file = None;
         self.local.remove(&self.blob).await
     }
@@ -232,4 +237,72 @@ impl Drop for LocalWriter {
 
 fn closed() -> Error {
     Error::internal("an object was written to behind its end")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::Step;
+    use std::sync::atomic::AtomicUsize;
+
+    fn bytes(len: usize) -> Vec<u8> {
+        (0..len).map(|n| (n % 251) as u8).collect()
+    }
+
+    async fn write(local: &Local, blob: &BlobKey, bytes: &[u8]) -> Result<()> {
+        let (mut writer, mut buffer) = (local.create(blob).await?, Buffer::default());
+        for piece in bytes.chunks(100_003) {
+            buffer.end().extend_from_slice(piece);
+            if buffer.is_full() {
+                writer.write(&mut buffer).await?;
+            }
+        }
+        writer.finish(buffer).await
+    }
+
+    /// Whether parts are waited for or not.
+    #[tokio::test]
+    async fn an_object_is_what_was_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut local = Local::open(directory.path(), Disk::default()).unwrap();
+        for is_memory in [false, true] {
+            local.is_memory = is_memory;
+            for len in [0, 1, PART_LEN - 1, PART_LEN, PART_LEN + 1, 4 * PART_LEN + 5] {
+                let (blob, bytes) = (BlobKey::random(), bytes(len));
+                write(&local, &blob, &bytes).await.unwrap();
+                let stored = local.read(&blob, 0..len as u64).await.unwrap().unwrap();
+                assert_eq!(local.size(&blob).await.unwrap(), Some(len as u64));
+                assert!(stored == bytes, "{len} bytes, in memory: {is_memory}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_part_that_is_not_written_is_told_and_leaves_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let written = Arc::new(AtomicUsize::new(0));
+        let disk = Disk::watched_by({
+            let written = Arc::clone(&written);
+            move |step| match step {
+                Step::Write(..) if written.fetch_add(1, Ordering::Relaxed) == 1 => {
+                    Err(std::io::ErrorKind::StorageFull.into())
+                }
+                _ => Ok(()),
+            }
+        });
+        let mut local = Local::open(directory.path(), disk).unwrap();
+        for is_memory in [false, true] {
+            local.is_memory = is_memory;
+            written.store(0, Ordering::Relaxed);
+            let blob = BlobKey::random();
+            let refused = write(&local, &blob, &bytes(3 * PART_LEN)).await.unwrap_err();
+            assert!(matches!(refused, Error::StorageFull), "{refused:?}");
+            let path = local.path(&blob);
+            // It is removed beside whoever goes on.
+            while staging(&path).exists() {
+                tokio::task::yield_now().await;
+            }
+            assert!(!path.exists());
+        }
+    }
 }

@@ -13,11 +13,11 @@ use tokio::sync::Notify;
 
 /// How much is hashed at once, in bytes: enough that the hop to another thread does not count.
 const BATCH_LEN: usize = 256 << 10;
+/// How much of a content alone is hashed before its thread looks for one to go on with it in step, in bytes.
+const ALONE_LEN: usize = 32 << 10;
 /// Batches that wait for a thread, while it has one and another is gathered: as long as a system lets the sender
 /// have the core of the receiver, the thread should not want for work.
 const BATCHES_QUEUED: usize = 4;
-/// Threads of a crew that hash a content alone, at most: they are also those that wait for disks.
-const EAGER_MAX: usize = 4;
 
 type Batch = VecDeque<Bytes>;
 
@@ -87,7 +87,7 @@ impl DigestLane {
             })
             .await?;
         if let Some(digests) = at_rest {
-            self.crew.take(Work { lane: Arc::clone(&self.lane), digests });
+            self.crew.take(Work { lane: Arc::clone(&self.lane), digests, batch: Batch::new() });
         }
         Ok(())
     }
@@ -128,10 +128,21 @@ impl Lane {
 }
 
 /// Who hashes what: contents of a crew are digested alike, so that two of them fit.
-#[derive(Default)]
 pub(crate) struct Hashers {
     with_sha512: Arc<Crew>,
     md5_alone: Arc<Crew>,
+}
+
+impl Default for Hashers {
+    /// All else that an upload takes is as much as to hash it in one pass, so half of the cores do that; in two passes
+    /// there is little else.
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let half = cores.div_ceil(2);
+        let with_sha512 = if Digests::in_one_pass() { half } else { cores };
+        let crew = |threads_max| Arc::new(Crew { waiting: Mutex::default(), threads_max });
+        Hashers { with_sha512: crew(with_sha512), md5_alone: crew(half) }
+    }
 }
 
 impl Hashers {
@@ -149,20 +160,21 @@ impl fmt::Debug for Hashers {
 /// Threads that hash, and what waits for one.
 struct Crew {
     waiting: Mutex<Waiting>,
-    /// So many threads begin for what comes, be it one content alone. Beyond them one begins for a pair.
-    eager: usize,
+    threads_max: usize,
 }
 
 #[derive(Default)]
 struct Waiting {
     works: VecDeque<Work>,
     threads: usize,
+    /// Works that they are at, two each where there are.
+    held: usize,
 }
 
 impl Waiting {
-    /// Whether one is to begin for what comes next.
-    fn wants_thread(&self, eager: usize) -> bool {
-        self.threads < eager || !self.works.len().is_multiple_of(2)
+    /// Whether none will take what comes next beside what it is at.
+    fn wants_thread(&self) -> bool {
+        self.held + self.works.len() >= 2 * self.threads
     }
 }
 
@@ -170,19 +182,28 @@ impl Waiting {
 struct Work {
     lane: Arc<Lane>,
     digests: Digests,
+    /// What is left of the one that a thread is at.
+    batch: Batch,
 }
 
-impl Default for Crew {
-    fn default() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Crew { waiting: Mutex::default(), eager: cores.div_ceil(2).min(EAGER_MAX) }
+impl Work {
+    fn next_len(&self) -> usize {
+        self.batch.front().map_or(0, Bytes::len)
+    }
+
+    /// The next bytes to hash, up to `most`.
+    fn split(&mut self, most: usize) -> Bytes {
+        let len = self.next_len().min(most);
+        let bytes = self.batch.front_mut().map(|chunk| chunk.split_to(len)).unwrap_or_default();
+        self.batch.pop_front_if(|chunk| chunk.is_empty());
+        bytes
     }
 }
 
 impl Crew {
     fn take(self: &Arc<Self>, work: Work) {
         let mut waiting = self.waiting();
-        if waiting.wants_thread(self.eager) {
+        if waiting.threads < self.threads_max && waiting.wants_thread() {
             let crew = Arc::clone(self);
             tokio::task::spawn_blocking(move || crew.hash());
             waiting.threads += 1;
@@ -191,67 +212,62 @@ impl Crew {
     }
 
     fn hash(&self) {
-        while let Some((work, beside)) = self.next() {
-            let lanes = [Some(&work), beside.as_ref()].map(|work| Some(Arc::clone(&work?.lane)));
-            let hashed = catch_unwind(AssertUnwindSafe(|| match beside {
-                Some(beside) => self.hash_two(work, beside),
-                None => {
-                    let batch = work.lane.next();
-                    self.hash_rest(work, &batch);
-                }
-            }));
-            if hashed.is_err() {
-                lanes.iter().flatten().for_each(|lane| lane.stop());
+        let mut held = Vec::with_capacity(2);
+        while self.hold(&mut held) {
+            if catch_unwind(AssertUnwindSafe(|| step(&mut held))).is_err() {
+                self.waiting().held -= held.len();
+                held.drain(..).for_each(|work| work.lane.stop());
             }
         }
     }
 
-    /// Two where there are; a thread for which there is nothing ends.
-    fn next(&self) -> Option<(Work, Option<Work>)> {
+    /// Puts back whose batch is hashed, so that each has its turn, and takes two where there are. A thread for which
+    /// there is nothing ends.
+    fn hold(&self, held: &mut Vec<Work>) -> bool {
         let mut waiting = self.waiting();
-        let Some(work) = waiting.works.pop_front() else {
-            waiting.threads -= 1;
-            return None;
-        };
-        Some((work, waiting.works.pop_front()))
-    }
-
-    fn hash_two(&self, mut one: Work, mut two: Work) {
-        let (mut left, mut right) = (one.lane.next(), two.lane.next());
-        while let (Some(x), Some(y)) = (left.front_mut(), right.front_mut()) {
-            let len = x.len().min(y.len());
-            let digests = [&mut one.digests, &mut two.digests];
-            Digests::update_two(digests, [&x.split_to(len), &y.split_to(len)]);
-            left.pop_front_if(|x| x.is_empty());
-            right.pop_front_if(|y| y.is_empty());
+        waiting.held -= held.len();
+        waiting.works.extend(held.extract_if(.., |work| work.batch.is_empty()).filter_map(rest));
+        while held.len() < 2
+            && let Some(mut work) = waiting.works.pop_front()
+        {
+            work.batch = work.lane.next();
+            held.push(work);
         }
-        // The one that is done does not wait for the other.
-        if left.is_empty() {
-            self.hash_rest(one, &left);
-            self.hash_rest(two, &right);
-        } else {
-            self.hash_rest(two, &right);
-            self.hash_rest(one, &left);
-        }
-    }
-
-    /// Ends a batch: the next one waits as any other's.
-    fn hash_rest(&self, mut work: Work, batch: &Batch) {
-        batch.iter().for_each(|chunk| work.digests.update(chunk));
-        let lane = Arc::clone(&work.lane);
-        let mut state = lane.state();
-        if state.batches.is_empty() {
-            state.at_rest = Some(work.digests);
-            lane.moved.notify_one();
-        } else {
-            drop(state);
-            self.waiting().works.push_back(work);
-        }
+        waiting.held += held.len();
+        waiting.threads -= usize::from(held.is_empty());
+        !held.is_empty()
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Two go on by as much as both have, one alone by a little.
+fn step(held: &mut [Work]) {
+    match held {
+        [one, two] => {
+            let len = one.next_len().min(two.next_len());
+            let bytes = [one.split(len), two.split(len)];
+            Digests::update_two([&mut one.digests, &mut two.digests], [&bytes[0], &bytes[1]]);
+        }
+        _ => held.iter_mut().for_each(|one| {
+            let bytes = one.split(ALONE_LEN);
+            one.digests.update(&bytes);
+        }),
+    }
+}
+
+/// What waits again behind a batch: nothing, if its lane has none.
+fn rest(work: Work) -> Option<Work> {
+    let lane = Arc::clone(&work.lane);
+    let mut state = lane.state();
+    if !state.batches.is_empty() {
+        return Some(work);
+    }
+    state.at_rest = Some(work.digests);
+    lane.moved.notify_one();
+    None
 }
 
 #[cfg(test)]
@@ -270,19 +286,25 @@ mod tests {
         (0..len).map(|n| (n % most) as u8 + 1).collect()
     }
 
-    fn work(crew: &Arc<Crew>) -> Work {
+    fn crew(threads_max: usize) -> Arc<Crew> {
+        Arc::new(Crew { waiting: Mutex::default(), threads_max })
+    }
+
+    /// With one batch that waits.
+    fn work(crew: &Arc<Crew>, bytes: &[u8]) -> Work {
         let hashers = Hashers { with_sha512: Arc::clone(crew), ..Hashers::default() };
         let lane = DigestLane::new(&hashers, 0).lane;
         let digests = lane.state().at_rest.take().unwrap();
-        Work { lane, digests }
+        lane.state().batches.push_back([Bytes::copy_from_slice(bytes)].into());
+        Work { lane, digests, batch: Batch::new() }
     }
 
     /// Of all lengths and kinds, by few threads and by more.
     #[tokio::test(flavor = "multi_thread")]
     async fn lanes_beside_each_other_digest_what_each_was_sent() {
-        for eager in [1, 4] {
-            let crew = || Arc::new(Crew { eager, ..Crew::default() });
-            let hashers = Arc::new(Hashers { with_sha512: crew(), md5_alone: crew() });
+        for threads_max in [1, 4] {
+            let hashers =
+                Arc::new(Hashers { with_sha512: crew(threads_max), md5_alone: crew(threads_max) });
             let lanes = (0..9).map(|n| {
                 let (hashers, bytes) = (Arc::clone(&hashers), bytes(n * 200_003));
                 tokio::spawn(async move {
@@ -322,29 +344,56 @@ mod tests {
 
     #[test]
     fn two_that_wait_are_taken_together_and_a_thread_without_work_ends() {
-        let crew = Arc::new(Crew::default());
-        for _ in 0..3 {
-            let work = work(&crew);
-            crew.waiting().works.push_back(work);
-        }
+        let crew = crew(1);
+        let works = (0..3).map(|_| work(&crew, &[1])).collect::<Vec<_>>();
+        crew.waiting().works.extend(works);
         crew.waiting().threads = 1;
-        assert!(crew.next().unwrap().1.is_some());
-        assert!(crew.next().unwrap().1.is_none());
-        assert!(crew.next().is_none());
+        let mut held = Vec::new();
+        for number in [2, 1] {
+            assert!(crew.hold(&mut held));
+            assert_eq!(held.len(), number);
+            step(&mut held);
+        }
+        assert!(!crew.hold(&mut held));
         assert_eq!(crew.waiting().threads, 0);
     }
 
+    /// It does not wait for the end of the other's batch.
     #[test]
-    fn beyond_the_eager_threads_one_begins_for_each_pair() {
-        let crew = Arc::new(Crew::default());
-        let mut waiting = Waiting { threads: 1, ..Waiting::default() };
-        assert!(waiting.wants_thread(2));
-        let begins = [(); 4].map(|()| {
-            let begins = waiting.wants_thread(1);
-            waiting.works.push_back(work(&crew));
+    fn one_that_comes_goes_on_in_step_with_one_alone() {
+        let crew = crew(1);
+        let (long, short) = (bytes(3 * ALONE_LEN), bytes(5));
+        let works = [&long, &short].map(|bytes| work(&crew, bytes));
+        let lanes = [0, 1].map(|n| Arc::clone(&works[n].lane));
+        crew.waiting().threads = 1;
+        let mut held = Vec::new();
+        for work in works {
+            crew.waiting().works.push_back(work);
+            assert!(crew.hold(&mut held));
+            step(&mut held);
+        }
+        assert_eq!([held[0].next_len(), held[1].next_len()], [2 * ALONE_LEN - 5, 0]);
+        while crew.hold(&mut held) {
+            step(&mut held);
+        }
+        for (lane, bytes) in lanes.iter().zip([long, short]) {
+            let found = lane.state().at_rest.take().unwrap().finish();
+            assert_eq!(found.md5, whole(&bytes, 0).md5);
+        }
+    }
+
+    #[test]
+    fn a_thread_begins_for_each_pair_of_works() {
+        let mut waiting = Waiting::default();
+        let begins = [(); 5].map(|()| {
+            let begins = waiting.wants_thread();
+            waiting.threads += usize::from(begins);
+            waiting.held += 1;
             begins
         });
-        assert_eq!(begins, [false, true, false, true]);
+        assert_eq!(begins, [true, false, true, false, true]);
+        waiting.works.push_back(work(&crew(1), &[]));
+        assert!(waiting.wants_thread());
     }
 
     /// And to nobody else, though the same thread was theirs.

@@ -2,6 +2,7 @@
 
 use super::{PART_LEN, PARTS_IN_FLIGHT, Remote, UploadId, abort, unavailable};
 use crate::error::{Error, Result};
+use crate::vault::blobs::Buffer;
 use crate::vault::object::BlobKey;
 use bytes::Bytes;
 use object_store::multipart::PartId;
@@ -52,13 +53,18 @@ impl RemoteWriter {
         Ok(begun)
     }
 
-    pub(crate) async fn write(&mut self, bytes: Vec<u8>) -> Result<()> {
-        self.size += bytes.len() as u64;
-        self.waiting.push_back(bytes.into());
+    pub(crate) async fn write(&mut self, full: &mut Buffer) -> Result<()> {
+        self.keep(std::mem::take(full));
         while self.upload.is_some() && self.waiting_len() >= PART_LEN {
             self.send().await?;
         }
         Ok(())
+    }
+
+    fn keep(&mut self, buffer: Buffer) {
+        let bytes = Bytes::from(buffer);
+        self.size += bytes.len() as u64;
+        self.waiting.push_back(bytes);
     }
 
     fn waiting_len(&self) -> usize {
@@ -98,7 +104,8 @@ impl RemoteWriter {
         Ok(())
     }
 
-    pub(crate) async fn finish(mut self: Box<Self>) -> Result<()> {
+    pub(crate) async fn finish(mut self: Box<Self>, rest: Buffer) -> Result<()> {
+        self.keep(rest);
         let ended = self.end().await;
         if ended.is_err() {
             self.abort().await;
