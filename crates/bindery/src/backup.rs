@@ -13,8 +13,8 @@ use std::process::ExitCode;
 ///
 /// The first backup copies everything; later ones into the same directory copy what is new, and each can be restored
 /// by itself. Contents are copied as they are sealed and opened where they arrive; the copy of the catalog is sealed,
-/// too. The master key is not in it: keep that in another place. Killed, it leaves no backup, and the next one goes on
-/// with what is there.
+/// too. The master key is not in it: keep that in another place. Killed, it leaves none, unless all
+/// was written, and the next one goes on with what is there.
 ///
 /// A damaged content is named, and then there is no backup.
 #[derive(clap::Args)]

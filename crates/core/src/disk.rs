@@ -58,6 +58,7 @@ pub(crate) enum Step<'a> {
 pub(crate) struct DiskFile {
     path: PathBuf,
     file: File,
+    /// So one write follows the other.
     is_direct: AtomicBool,
 }
 

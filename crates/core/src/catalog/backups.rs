@@ -11,7 +11,7 @@ statements! {
     BACKUP_INSERT = "insert into backups (id, at, target, master_keys, hold) values ($1, $2, $3, '', $4)";
     BACKUP_HOLD = "update backups set hold = $2 where id = $1";
     BACKUP_NEEDS = "update backups set master_keys = $2 where id = $1";
-    BACKUP_COMPLETE = "update backups set hold = null where id = $1";
+    BACKUP_COMPLETE = "update backups set hold = null, master_keys = $2 where id = $1";
     BACKUP_DELETE = "delete from backups where id = $1";
     BACKUPS = "select id, at, target, master_keys, hold from backups order by at, id";
     HELD = "select 1 from backups where hold > $1 limit 1";
@@ -72,12 +72,15 @@ pub(crate) async fn note_keys(tx: &mut Tx<'_>, id: &str, master_keys: &[String])
             )));
         }
     }
-    tx.exec(&BACKUP_NEEDS, params![id, &master_keys.join(" ")]).await.map(drop)
+    match tx.exec(&BACKUP_NEEDS, params![id, &master_keys.join(" ")]).await? {
+        0 => Err(Error::Refused(format!("backup {id} was forgotten while it was made"))),
+        _ => Ok(()),
+    }
 }
 
 /// Ends a backup, and with it its hold.
-pub(crate) async fn complete(tx: &mut Tx<'_>, id: &str) -> Result<()> {
-    tx.exec(&BACKUP_COMPLETE, params![id]).await.map(drop)
+pub(crate) async fn complete(tx: &mut Tx<'_>, id: &str, master_keys: &[String]) -> Result<()> {
+    tx.exec(&BACKUP_COMPLETE, params![id, &master_keys.join(" ")]).await.map(drop)
 }
 
 /// Forgets a backup that is no more. False: it is not known.

@@ -4,7 +4,8 @@
 //! First the backup is made known in the catalog, and with it a hold: until that is over, the sweep removes no
 //! object. Then the catalog is copied without keeping anyone from writing; then the objects that the copy names
 //! follow, but for those that an earlier backup brought. The copy is sealed under a key of its own, and the manifest,
-//! which has that key wrapped, is written last. What was interrupted is no backup, and the next one clears it away.
+//! which has that key wrapped, is written last. What was interrupted before it is no backup, and the next one clears it
+//! away.
 
 mod manifest;
 mod sealed;
@@ -75,7 +76,7 @@ impl Drive {
             tracing::warn!(%error, "objects are kept a while for a backup that failed");
         }
         let made = made?;
-        self.complete(id).await?;
+        self.complete(id, made.master_keys.clone()).await?;
         self.clear_incomplete(&shelf).await?;
         Ok(made)
     }
@@ -106,10 +107,10 @@ impl Drive {
         .await
     }
 
-    async fn complete(&self, id: String) -> Result<()> {
-        self.administer(id, |tx, id| {
+    async fn complete(&self, id: String, master_keys: Vec<String>) -> Result<()> {
+        self.administer((id, master_keys), |tx, (id, keys)| {
             Box::pin(async move {
-                backups::complete(tx, id).await?;
+                backups::complete(tx, id, keys).await?;
                 Ok(did((), Event::by_command(Act::BackupMade).with("backup", id)))
             })
         })
@@ -231,10 +232,11 @@ impl Drive {
                 continue;
             }
             remove_snapshot(&self.snapshot_of(&backup.id))?;
-            if there.iter().any(|(id, _)| *id == backup.id) {
-                self.complete(backup.id).await?;
-            } else {
+            if !there.iter().any(|(id, _)| *id == backup.id) {
                 self.forget_row(backup.id).await?;
+            } else if let Ok(found) = shelf.manifest(&backup.id) {
+                shelf.sync(&backup.id)?;
+                self.complete(backup.id, found.manifest.master_keys).await?;
             }
         }
         Ok(())
@@ -281,8 +283,7 @@ async fn prepare(copy: &Catalog, id: &str) -> Result<(String, Vec<String>)> {
                 needed.push(active.clone());
             }
             contents::forget_unused(tx).await?;
-            backups::note_keys(tx, id, &needed).await?;
-            backups::complete(tx, id).await?;
+            backups::complete(tx, id, &needed).await?;
             meta::set_moving(tx, &restored_from(id)).await?;
             Ok((active, needed))
         })

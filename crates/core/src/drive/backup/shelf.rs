@@ -143,8 +143,12 @@ impl Shelf {
         file.sync_all()?;
         sync_directory(&folder)?;
         std::fs::rename(&part, self.path(id, Part::Manifest))?;
-        sync_directory(&folder)?;
-        Ok(())
+        self.sync(id)
+    }
+
+    /// Makes sure of the names of a backup's files.
+    pub(super) fn sync(&self, id: &str) -> Result<()> {
+        Ok(sync_directory(&self.folder(id))?)
     }
 
     /// Every backup, the oldest first, and whether it was completed.

@@ -169,14 +169,15 @@ impl LocalWriter {
     pub(super) async fn write(&mut self, full: &mut Buffer) -> Result<()> {
         self.local.check_room()?;
         let (disk, file) = (self.local.disk.clone(), self.file.clone().ok_or_else(closed)?);
-        let at = self.size;
-        self.size += PART_LEN as u64;
         if self.local.is_memory {
-            disk.write(&file, at, full.part().0)?;
+            disk.write(&file, self.size, full.part().0)?;
+            self.size += PART_LEN as u64;
             full.drop_part();
             return Ok(());
         }
         let mut next = self.written().await?.unwrap_or_default();
+        let at = self.size;
+        self.size += PART_LEN as u64;
         next.end().extend_from_slice(full.part().1);
         let mut full = std::mem::replace(full, next);
         self.writing = Some(tokio::task::spawn_blocking(move || {
@@ -222,6 +223,9 @@ impl LocalWriter {
 impl Drop for LocalWriter {
     fn drop(&mut self) {
         let Some(file) = self.file.take() else { return };
+        if let Some(writing) = &self.writing {
+            writing.abort();
+        }
         let (disk, staging) = (self.local.disk.clone(), staging(&self.local.path(&self.blob)));
         let remove = move || {
             drop(file);

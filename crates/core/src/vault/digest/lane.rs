@@ -11,10 +11,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
-/// How much is hashed at once, in bytes: enough that the hop to another thread does not count.
+/// How much is handed to a thread at once, in bytes: enough that the hop does not count.
 const BATCH_LEN: usize = 256 << 10;
 /// How much of a content alone is hashed before its thread looks for one to go on with it in step, in bytes.
 const ALONE_LEN: usize = 32 << 10;
+/// Threads of a crew, at most: they are also those that wait for disks.
+const THREADS_MAX: usize = 6;
 /// Batches that wait for a thread, while it has one and another is gathered: as long as a system lets the sender
 /// have the core of the receiver, the thread should not want for work.
 const BATCHES_QUEUED: usize = 4;
@@ -140,7 +142,7 @@ impl Default for Hashers {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let half = cores.div_ceil(2);
         let with_sha512 = if Digests::in_one_pass() { half } else { cores };
-        let crew = |threads_max| Arc::new(Crew { waiting: Mutex::default(), threads_max });
+        let crew = |threads: usize| Crew::new(threads.min(THREADS_MAX));
         Hashers { with_sha512: crew(with_sha512), md5_alone: crew(half) }
     }
 }
@@ -201,6 +203,10 @@ impl Work {
 }
 
 impl Crew {
+    fn new(threads_max: usize) -> Arc<Self> {
+        Arc::new(Crew { waiting: Mutex::default(), threads_max })
+    }
+
     fn take(self: &Arc<Self>, work: Work) {
         let mut waiting = self.waiting();
         if waiting.threads < self.threads_max && waiting.wants_thread() {
@@ -286,10 +292,6 @@ mod tests {
         (0..len).map(|n| (n % most) as u8 + 1).collect()
     }
 
-    fn crew(threads_max: usize) -> Arc<Crew> {
-        Arc::new(Crew { waiting: Mutex::default(), threads_max })
-    }
-
     /// With one batch that waits.
     fn work(crew: &Arc<Crew>, bytes: &[u8]) -> Work {
         let hashers = Hashers { with_sha512: Arc::clone(crew), ..Hashers::default() };
@@ -303,8 +305,10 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn lanes_beside_each_other_digest_what_each_was_sent() {
         for threads_max in [1, 4] {
-            let hashers =
-                Arc::new(Hashers { with_sha512: crew(threads_max), md5_alone: crew(threads_max) });
+            let hashers = Arc::new(Hashers {
+                with_sha512: Crew::new(threads_max),
+                md5_alone: Crew::new(threads_max),
+            });
             let lanes = (0..9).map(|n| {
                 let (hashers, bytes) = (Arc::clone(&hashers), bytes(n * 200_003));
                 tokio::spawn(async move {
@@ -344,7 +348,7 @@ mod tests {
 
     #[test]
     fn two_that_wait_are_taken_together_and_a_thread_without_work_ends() {
-        let crew = crew(1);
+        let crew = Crew::new(1);
         let works = (0..3).map(|_| work(&crew, &[1])).collect::<Vec<_>>();
         crew.waiting().works.extend(works);
         crew.waiting().threads = 1;
@@ -361,7 +365,7 @@ mod tests {
     /// It does not wait for the end of the other's batch.
     #[test]
     fn one_that_comes_goes_on_in_step_with_one_alone() {
-        let crew = crew(1);
+        let crew = Crew::new(1);
         let (long, short) = (bytes(3 * ALONE_LEN), bytes(5));
         let works = [&long, &short].map(|bytes| work(&crew, bytes));
         let lanes = [0, 1].map(|n| Arc::clone(&works[n].lane));
@@ -392,7 +396,7 @@ mod tests {
             begins
         });
         assert_eq!(begins, [true, false, true, false, true]);
-        waiting.works.push_back(work(&crew(1), &[]));
+        waiting.works.push_back(work(&Crew::new(1), &[]));
         assert!(waiting.wants_thread());
     }
 

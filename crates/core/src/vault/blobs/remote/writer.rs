@@ -64,7 +64,10 @@ impl RemoteWriter {
     fn keep(&mut self, buffer: Buffer) {
         let bytes = Bytes::from(buffer);
         self.size += bytes.len() as u64;
-        self.waiting.push_back(bytes);
+        // A part is not to be empty.
+        if !bytes.is_empty() {
+            self.waiting.push_back(bytes);
+        }
     }
 
     fn waiting_len(&self) -> usize {
