@@ -95,7 +95,8 @@ def main():
     target = chosen.results
     results = json.loads(target.read_text()) if target.exists() else {"values": {}, "commands": []}
     results["machine"] = machine(chosen)
-    results["commands"].append(command(sys.argv[1:]))
+    # A run of all works leaves nothing of those before.
+    results["commands"] = [*(results["commands"] if names else []), command(sys.argv[1:])]
     parents = {"tmpfs": chosen.tmpfs, "disk": chosen.disk}
     places = {
         place: pathlib.Path(tempfile.mkdtemp(prefix="bindery-bench-", dir=parents[place])) for place in works.BOTH
