@@ -58,7 +58,7 @@ pub(crate) enum Step<'a> {
 pub(crate) struct DiskFile {
     path: PathBuf,
     file: File,
-    /// So one write follows the other.
+    /// Its writes go past the system's cache as long as this is set, so no two of them are made at once.
     is_direct: AtomicBool,
 }
 

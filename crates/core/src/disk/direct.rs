@@ -75,6 +75,10 @@ mod tests {
         let bytes = &room[start..];
         for (from, to) in [(0, ALIGNED_TO), (ALIGNED_TO, ALIGNED_TO + 7)] {
             disk.write(&file, from as u64, &bytes[from..to]).unwrap();
+            let (is_direct, is_indirect) = (&file.is_direct, &disk.0.is_indirect);
+            // Where the file system does not refuse.
+            let may = from == 0 && !is_indirect.load(Ordering::Relaxed);
+            assert_eq!(is_direct.load(Ordering::Relaxed), may);
         }
         // Not at such a place, and not of such a length.
         disk.write(&file, (ALIGNED_TO + 7) as u64, &bytes[ALIGNED_TO + 7..2 * ALIGNED_TO]).unwrap();

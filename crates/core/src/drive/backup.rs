@@ -234,9 +234,14 @@ impl Drive {
             remove_snapshot(&self.snapshot_of(&backup.id))?;
             if !there.iter().any(|(id, _)| *id == backup.id) {
                 self.forget_row(backup.id).await?;
-            } else if let Ok(found) = shelf.manifest(&backup.id) {
-                shelf.sync(&backup.id)?;
-                self.complete(backup.id, found.manifest.master_keys).await?;
+                continue;
+            }
+            match shelf.manifest(&backup.id) {
+                Ok(found) => {
+                    shelf.sync(&backup.id)?;
+                    self.complete(backup.id, found.manifest.master_keys).await?;
+                }
+                Err(error) => tracing::warn!(%error, "a backup is not known as completed"),
             }
         }
         Ok(())

@@ -61,3 +61,26 @@ impl From<Buffer> for Bytes {
         Bytes::from(buffer.bytes).split_off(buffer.start)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vault::seal::{ContentId, DataKey, Sealer};
+
+    /// Else its part would be copied through the system's cache.
+    #[test]
+    fn what_is_sealed_into_a_buffer_does_not_move_it() {
+        let mut buffer = Buffer::default();
+        let (key, content) = (DataKey::generate(), ContentId::unique());
+        let mut sealer = Sealer::new(&key, content, 0, buffer.end());
+        while !buffer.is_full() {
+            sealer.push(&[7; APPEND_MAX], buffer.end()).unwrap();
+        }
+        sealer.finish(buffer.end());
+        assert_eq!(unaligned(buffer.filled()), 0);
+        buffer.drop_part();
+        assert_eq!(unaligned(buffer.filled()), 0);
+        buffer.clear();
+        assert!(buffer.filled().is_empty());
+    }
+}

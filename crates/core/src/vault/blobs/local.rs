@@ -268,7 +268,15 @@ mod tests {
     #[tokio::test]
     async fn an_object_is_what_was_written() {
         let directory = tempfile::tempdir().unwrap();
-        let mut local = Local::open(directory.path(), Disk::default()).unwrap();
+        let disk = Disk::watched_by(|step| {
+            if let Step::Write(_, at, part) = step
+                && part.len() == PART_LEN
+            {
+                assert!(disk::unaligned(part) == 0 && at.is_multiple_of(PART_LEN as u64));
+            }
+            Ok(())
+        });
+        let mut local = Local::open(directory.path(), disk).unwrap();
         for is_memory in [false, true] {
             local.is_memory = is_memory;
             for len in [0, 1, PART_LEN - 1, PART_LEN, PART_LEN + 1, 4 * PART_LEN + 5] {

@@ -234,13 +234,17 @@ impl Crew {
         waiting.held -= held.len();
         waiting.works.extend(held.extract_if(.., |work| work.batch.is_empty()).filter_map(rest));
         while held.len() < 2
-            && let Some(mut work) = waiting.works.pop_front()
+            && let Some(work) = waiting.works.pop_front()
         {
-            work.batch = work.lane.next();
             held.push(work);
         }
         waiting.held += held.len();
         waiting.threads -= usize::from(held.is_empty());
+        // Who is woken by what follows need not wait for this.
+        drop(waiting);
+        for work in held.iter_mut().filter(|work| work.batch.is_empty()) {
+            work.batch = work.lane.next();
+        }
         !held.is_empty()
     }
 
