@@ -11,6 +11,7 @@ mod sealed;
 
 use files::Files;
 use rows::Rows;
+use rustix::net::sockopt::set_socket_send_buffer_size;
 use sealed::Sealed;
 use std::error::Error;
 use std::io::{BufRead, BufReader, Read as _, Write as _};
@@ -54,6 +55,8 @@ fn main() -> Outcome<()> {
 impl Bare {
     fn serve(&self, stream: &TcpStream) -> Outcome<()> {
         stream.set_nodelay(true)?;
+        // As Bindery does.
+        set_socket_send_buffer_size(stream, 256 << 10)?;
         let (mut asked, mut answer) = (BufReader::with_capacity(64 << 10, stream), stream);
         let mut body = Vec::new();
         while let Some(len) = next_request(&mut asked)? {

@@ -130,6 +130,21 @@ async fn who_is_refused_while_still_sending_hears_why() {
 }
 
 #[tokio::test]
+async fn only_for_a_peer_on_this_machine_the_system_holds_less() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (_sender, (tcp, peer)) =
+        tokio::try_join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept())
+            .unwrap();
+    let held = || rustix::net::sockopt::socket_send_buffer_size(&tcp).unwrap();
+    let before = held();
+    set_options(&tcp, "192.0.2.1:80".parse().unwrap());
+    assert_eq!(held(), before);
+    assert!(before > 2 * NEARBY_BUFFER, "{before}");
+    set_options(&tcp, peer);
+    assert!(held() <= 2 * NEARBY_BUFFER, "{}", held());
+}
+
+#[tokio::test]
 async fn lingering_has_an_end() {
     let refuse = post(|| async { StatusCode::UNAUTHORIZED });
     let limits = Limits { linger: SHORT, ..PATIENT };
