@@ -84,7 +84,7 @@ impl Digests {
                 Md5AndSha512::update_two([one, two], [x, y]);
             }
             (Hashes::Apart(one, one_sha512), Hashes::Apart(two, two_sha512)) => {
-                Md5::update_two([one, two], [x, y]);
+                Md5::update_each([one, two], [x, y]);
                 for (sha512, bytes) in [(one_sha512, x), (two_sha512, y)] {
                     if let Some(sha512) = sha512 {
                         sha512.update(bytes);
@@ -94,6 +94,23 @@ impl Digests {
             (one, two) => {
                 one.update(x);
                 two.update(y);
+            }
+        }
+    }
+
+    /// All three go on with their bytes: in step, if MD5 is all that is made of them.
+    fn update_three([a, b, c]: [&mut Self; 3], [x, y, z]: [&[u8]; 3]) {
+        a.note(x);
+        b.note(y);
+        c.note(z);
+        match [&mut a.hashes, &mut b.hashes, &mut c.hashes] {
+            [Hashes::Apart(one, None), Hashes::Apart(two, None), Hashes::Apart(three, None)] => {
+                Md5::update_each([one, two, three], [x, y, z]);
+            }
+            [one, two, three] => {
+                one.update(x);
+                two.update(y);
+                three.update(z);
             }
         }
     }
@@ -227,6 +244,29 @@ mod tests {
             for (found, kind, bytes) in [(one, a, &text[..]), (two, b, &binary[..7770])] {
                 let mut whole = Digests::by(kind());
                 whole.update(bytes);
+                let (found, whole) = (found.finish(), whole.finish());
+                assert_eq!((found.md5, found.sha512), (whole.md5, whole.sha512));
+                assert_eq!(found.plain, whole.plain);
+            }
+        }
+    }
+
+    #[test]
+    fn three_contents_in_step_are_digested_as_each_alone() {
+        let bytes: Vec<u8> = (0..30_000).map(|n| (n % 251) as u8).collect();
+        for of_the_third in [|| Hashes::Apart(Md5::default(), None), Hashes::apart] {
+            let new = |n| match n {
+                2 => Digests::by(of_the_third()),
+                _ => Digests::new(u64::MAX),
+            };
+            let mut digests = [0, 1, 2].map(new);
+            for at in 0..10 {
+                let pieces = [1000, 777, 64].map(|len| &bytes[at * len..][..len]);
+                Digests::update_three(digests.each_mut(), pieces);
+            }
+            for (n, (found, len)) in digests.into_iter().zip([10_000, 7770, 640]).enumerate() {
+                let mut whole = new(n);
+                whole.update(&bytes[..len]);
                 let (found, whole) = (found.finish(), whole.finish());
                 assert_eq!((found.md5, found.sha512), (whole.md5, whole.sha512));
                 assert_eq!(found.plain, whole.plain);

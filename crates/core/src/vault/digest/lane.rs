@@ -1,6 +1,6 @@
 //! [`Digests`] beside the writers, on threads that all of them share. No thread waits for a slow sender, and a fast one
 //! keeps one at work without a pause between batches. Two contents that wait are digested in step, which takes little
-//! longer than one.
+//! longer than one, and three where there is no other thread for the third.
 
 use super::{Digested, Digests, SHA512_INLINE_MAX};
 use crate::error::{Error, Result};
@@ -142,8 +142,10 @@ impl Default for Hashers {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let half = cores.div_ceil(2);
         let with_sha512 = if Digests::in_one_pass() { half } else { cores };
-        let crew = |threads: usize| Crew::new(threads.min(THREADS_MAX));
-        Hashers { with_sha512: crew(with_sha512), md5_alone: crew(half) }
+        Hashers {
+            with_sha512: Crew::new(with_sha512.min(THREADS_MAX), 2),
+            md5_alone: Crew::new(half.min(THREADS_MAX), 3),
+        }
     }
 }
 
@@ -163,13 +165,15 @@ impl fmt::Debug for Hashers {
 struct Crew {
     waiting: Mutex<Waiting>,
     threads_max: usize,
+    /// How many contents a thread goes on with in step, where all threads are at work.
+    in_step_max: usize,
 }
 
 #[derive(Default)]
 struct Waiting {
     works: VecDeque<Work>,
     threads: usize,
-    /// Works that they are at, two each where there are.
+    /// Works that they are at.
     held: usize,
 }
 
@@ -203,8 +207,8 @@ impl Work {
 }
 
 impl Crew {
-    fn new(threads_max: usize) -> Arc<Self> {
-        Arc::new(Crew { waiting: Mutex::default(), threads_max })
+    fn new(threads_max: usize, in_step_max: usize) -> Arc<Self> {
+        Arc::new(Crew { waiting: Mutex::default(), threads_max, in_step_max })
     }
 
     fn take(self: &Arc<Self>, work: Work) {
@@ -218,7 +222,7 @@ impl Crew {
     }
 
     fn hash(&self) {
-        let mut held = Vec::with_capacity(2);
+        let mut held = Vec::with_capacity(self.in_step_max);
         while self.hold(&mut held) {
             if catch_unwind(AssertUnwindSafe(|| step(&mut held))).is_err() {
                 self.waiting().held -= held.len();
@@ -227,13 +231,14 @@ impl Crew {
         }
     }
 
-    /// Puts back whose batch is hashed, so that each has its turn, and takes two where there are. A thread for which
+    /// Puts back whose batch is hashed, so that each has its turn, and takes what goes in step. A thread for which
     /// there is nothing ends.
     fn hold(&self, held: &mut Vec<Work>) -> bool {
         let mut waiting = self.waiting();
         waiting.held -= held.len();
         waiting.works.extend(held.extract_if(.., |work| work.batch.is_empty()).filter_map(rest));
-        while held.len() < 2
+        let most = if waiting.threads < self.threads_max { 2 } else { self.in_step_max };
+        while held.len() < most
             && let Some(work) = waiting.works.pop_front()
         {
             held.push(work);
@@ -253,13 +258,23 @@ impl Crew {
     }
 }
 
-/// Two go on by as much as both have, one alone by a little.
+/// Several go on by as much as all have, one alone by a little.
 fn step(held: &mut [Work]) {
+    let len = held.iter().map(Work::next_len).min().unwrap_or(0);
     match held {
+        [one, two, three] => {
+            let bytes = [one.split(len), two.split(len), three.split(len)];
+            Digests::update_three(
+                [&mut one.digests, &mut two.digests, &mut three.digests],
+                bytes.each_ref().map(|bytes| &bytes[..]),
+            );
+        }
         [one, two] => {
-            let len = one.next_len().min(two.next_len());
             let bytes = [one.split(len), two.split(len)];
-            Digests::update_two([&mut one.digests, &mut two.digests], [&bytes[0], &bytes[1]]);
+            Digests::update_two(
+                [&mut one.digests, &mut two.digests],
+                bytes.each_ref().map(|bytes| &bytes[..]),
+            );
         }
         _ => held.iter_mut().for_each(|one| {
             let bytes = one.split(ALONE_LEN);
@@ -310,8 +325,8 @@ mod tests {
     async fn lanes_beside_each_other_digest_what_each_was_sent() {
         for threads_max in [1, 4] {
             let hashers = Arc::new(Hashers {
-                with_sha512: Crew::new(threads_max),
-                md5_alone: Crew::new(threads_max),
+                with_sha512: Crew::new(threads_max, 2),
+                md5_alone: Crew::new(threads_max, 3),
             });
             let lanes = (0..9).map(|n| {
                 let (hashers, bytes) = (Arc::clone(&hashers), bytes(n * 200_003));
@@ -352,7 +367,7 @@ mod tests {
 
     #[test]
     fn two_that_wait_are_taken_together_and_a_thread_without_work_ends() {
-        let crew = Crew::new(1);
+        let crew = Crew::new(1, 2);
         let works = (0..3).map(|_| work(&crew, &[1])).collect::<Vec<_>>();
         crew.waiting().works.extend(works);
         crew.waiting().threads = 1;
@@ -366,10 +381,35 @@ mod tests {
         assert_eq!(crew.waiting().threads, 0);
     }
 
+    /// While another thread can begin, the third is for that one.
+    #[test]
+    fn three_go_in_step_where_all_threads_are_at_work() {
+        for (threads_max, number) in [(1, 3), (2, 2)] {
+            let crew = Crew::new(threads_max, 3);
+            let contents = [bytes(1000), bytes(777), bytes(64)];
+            let works = contents.each_ref().map(|bytes| work(&crew, bytes));
+            let lanes = works.each_ref().map(|work| Arc::clone(&work.lane));
+            crew.waiting().works.extend(works);
+            crew.waiting().threads = 1;
+            let mut held = Vec::new();
+            assert!(crew.hold(&mut held));
+            assert_eq!(held.len(), number);
+            step(&mut held);
+            assert_eq!(held[number - 1].next_len(), 0);
+            while crew.hold(&mut held) {
+                step(&mut held);
+            }
+            for (lane, bytes) in lanes.iter().zip(contents) {
+                let found = lane.state().at_rest.take().unwrap().finish();
+                assert_eq!(found.md5, whole(&bytes, 0).md5);
+            }
+        }
+    }
+
     /// It does not wait for the end of the other's batch.
     #[test]
     fn one_that_comes_goes_on_in_step_with_one_alone() {
-        let crew = Crew::new(1);
+        let crew = Crew::new(1, 2);
         let (long, short) = (bytes(3 * ALONE_LEN), bytes(5));
         let works = [&long, &short].map(|bytes| work(&crew, bytes));
         let lanes = [0, 1].map(|n| Arc::clone(&works[n].lane));
@@ -400,7 +440,7 @@ mod tests {
             begins
         });
         assert_eq!(begins, [true, false, true, false, true]);
-        waiting.works.push_back(work(&Crew::new(1), &[]));
+        waiting.works.push_back(work(&Crew::new(1, 2), &[]));
         assert!(waiting.wants_thread());
     }
 
