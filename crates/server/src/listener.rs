@@ -35,8 +35,8 @@ const HEAD_MAX: usize = 64 << 10;
 /// What is read from and gathered for a connection at once, in bytes.
 const BUFFER_MAX: usize = HEAD_MAX;
 /// What the system holds for a peer on the same machine, a proxy most often, in bytes; Linux doubles it for what it
-/// keeps beside them. For such a peer it would grow to 4 MiB, which no core's cache has: a download is then a quarter
-/// slower. Whoever is further away may need all of that.
+/// keeps beside them. For such a peer it would grow to 4 MiB, which no core's cache has: a download is then a tenth
+/// slower, and more. Whoever is further away may need all of that.
 const NEARBY_BUFFER: usize = 256 << 10;
 /// After a failure to accept that is ours, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
