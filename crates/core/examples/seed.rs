@@ -47,7 +47,7 @@ async fn main() -> Result<()> {
 }
 
 async fn put(drive: &Drive, caller: &Caller, target: Target, number: u64) -> Result<u64> {
-    let mut upload = drive.upload(caller, target).await?;
+    let mut upload = drive.upload(caller, target, None).await?;
     upload.write(format!("file {number}\n").into()).await?;
     let name = Name::parse(&format!("case-{:04}-step-{number:07}.dat", number % 997))?;
     upload.finish(UploadEnd { name: Some(name), ..UploadEnd::default() }).await?;

@@ -58,12 +58,12 @@ use crate::vault::blobs::Blobs;
 use crate::vault::keys::Keyring;
 use crate::vault::{Service, Vault};
 use limits::Admission;
-use sign_in::SignIns;
+use sign_in::{SignIns, lock};
 use std::collections::HashMap;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use upload::active_key;
 
 /// Where a store is.
@@ -322,12 +322,20 @@ impl Drive {
         }
     }
 
+    /// Whether the caller's credentials were good within the last minute: more than that only the catalog knows.
+    fn was_known(&self, caller: &Caller) -> bool {
+        match &caller.shown {
+            Credential::Token(hash) => lock(&self.0.tokens_used).contains_key(hash),
+            Credential::Password { .. } => true,
+            Credential::Link(_) => false,
+        }
+    }
+
     fn note_use(&self, caller: &Caller, at: Time) {
         let Credential::Token(hash) = &caller.shown else {
             return;
         };
-        let mut used = self.0.tokens_used.lock().unwrap_or_else(PoisonError::into_inner);
-        used.insert(*hash, at);
+        lock(&self.0.tokens_used).insert(*hash, at);
     }
 }
 

@@ -19,7 +19,7 @@ pub(crate) use blobs::UploadId;
 pub(crate) use digest::Digests;
 pub(crate) use object::{BlobKey, ObjectList, ObjectRef, Sealed, StoredContent};
 pub use reader::ContentReader;
-pub(crate) use writer::{ContentWriter, Finished, Taken};
+pub(crate) use writer::{ContentWriter, Finished, INLINE_MAX, Taken};
 
 use crate::error::Result;
 use blobs::Blobs;

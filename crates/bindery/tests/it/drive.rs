@@ -36,7 +36,7 @@ pub(crate) async fn file(
 ) -> File {
     let name = Some(Name::parse(name).unwrap());
     let target = Target::Folder { folder, name, on_taken: OnTaken::Number };
-    let mut upload = drive.upload(caller, target).await.unwrap();
+    let mut upload = drive.upload(caller, target, None).await.unwrap();
     upload.write(content.to_vec().into()).await.unwrap();
     upload.finish(UploadEnd::default()).await.unwrap().node
 }

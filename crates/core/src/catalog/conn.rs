@@ -98,15 +98,25 @@ impl<'tx> Tx<'tx> {
     /// Inserts a row with an id of the engine's, by a statement that ends in `returning id`; that id. SQLite is
     /// not asked for it: it would keep a copy of each page that such a statement changes, to take it back.
     pub(crate) async fn insert(&mut self, sql: &Sql, params: &[Value<'_>]) -> Result<i64> {
+        let id = self.insert_unless_taken(sql, params).await?;
+        id.ok_or_else(|| Error::internal(format!("nothing was inserted by: {}", sql.text)))
+    }
+
+    /// The same for a statement that does nothing on a conflict: then `None`.
+    pub(crate) async fn insert_unless_taken(
+        &mut self,
+        sql: &Sql,
+        params: &[Value<'_>],
+    ) -> Result<Option<i64>> {
         if matches!(self.engine, Engine::Server(_)) {
-            return self.one(sql, params).await;
+            return self.opt(sql, params).await;
         }
         let no_id = || Error::internal(format!("no id from: {}", sql.text));
         let insert = sql.sqlite.strip_suffix(" returning id").ok_or_else(no_id)?;
         self.begin(sql)?;
         let conn = self.embedded().ok_or_else(no_id)?;
-        conn.prepare_cached(insert)?.execute(params_from_iter(params))?;
-        Ok(conn.last_insert_rowid())
+        let inserted = conn.prepare_cached(insert)?.execute(params_from_iter(params))?;
+        Ok((inserted == 1).then(|| conn.last_insert_rowid()))
     }
 
     /// Runs a statement without a result; how many rows it changed.

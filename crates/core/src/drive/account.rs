@@ -6,6 +6,7 @@
 mod tests;
 
 use super::Drive;
+use super::sign_in::lock;
 use crate::access::{Caller, hash_secret, identify};
 use crate::audit::{Act, Event, did};
 use crate::catalog::conn::Tx;
@@ -20,7 +21,6 @@ use argon2::password_hash::PasswordHasher as _;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use std::collections::HashMap;
-use std::sync::PoisonError;
 
 /// Scanners for leaked secrets find tokens by this.
 const TOKEN_PREFIX: &str = "bindery_";
@@ -294,10 +294,7 @@ impl Drive {
 
     /// Writes down when tokens were last used; the sweep calls it, so that a read never writes.
     pub(crate) async fn write_token_uses(&self) -> Result<()> {
-        let used = {
-            let mut used = self.0.tokens_used.lock().unwrap_or_else(PoisonError::into_inner);
-            std::mem::take(&mut *used)
-        };
+        let used = std::mem::take(&mut *lock(&self.0.tokens_used));
         if used.is_empty() {
             return Ok(());
         }

@@ -345,6 +345,7 @@ pub(super) async fn copy_to(
         modified: file.modified.at,
     };
     let id = files::insert_at(tx, (spot.owner, spot.folder), &new).await?;
+    let id = id.ok_or_else(|| Error::internal("a label that was free is taken"))?;
     let version = Version {
         id: VersionId { file: id, number: 1 },
         size: file.size,

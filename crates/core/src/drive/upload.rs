@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::id::UserId;
 use crate::name::Name;
 use crate::node::{FileRef, FolderRef, Seen};
-use crate::vault::{BlobKey, ContentWriter, Taken, UploadId};
+use crate::vault::{BlobKey, ContentWriter, INLINE_MAX, Taken, UploadId};
 use bytes::Bytes;
 use commit::{Spot, spot, store};
 
@@ -34,7 +34,8 @@ pub struct Upload {
     drive: Drive,
     caller: Caller,
     target: Target,
-    owner: UserId,
+    /// `None`: it was not asked yet whether the upload may be.
+    owner: Option<UserId>,
     writer: Option<ContentWriter>,
     received: u64,
     leased: Vec<BlobKey>,
@@ -119,24 +120,30 @@ pub struct UploadEnd {
 impl Drive {
     /// Begins an upload, if the caller may, the target is free, and there is room. Where the caller's key
     /// was given to a write before, that is not in the way of itself: [`Upload::finish`] decides.
-    pub async fn upload(&self, caller: &Caller, target: Target) -> Result<Upload> {
-        let now = self.now();
-        let input = (caller.clone(), now, target);
-        let owner = if input.0.key.is_none() && input.2.is_one_question() {
-            self.catalog().look_up(&input, |tx, input| Box::pin(owner(tx, input))).await?
+    ///
+    /// `announced` is how many bytes come at most, by the sender's word. A small content is taken in before that is
+    /// asked, from a caller who was known within the last minute: [`Upload::finish`] asks it in any case. The SHA-512 of
+    /// a large one is not begun, to be left off when its size is found out.
+    pub async fn upload(
+        &self,
+        caller: &Caller,
+        target: Target,
+        announced: Option<u64>,
+    ) -> Result<Upload> {
+        let is_small = announced.is_some_and(|bytes| bytes <= INLINE_MAX as u64);
+        let owner = if is_small && self.was_known(caller) {
+            None
         } else {
-            self.catalog().read(&input, |tx, input| Box::pin(owner(tx, input))).await?
+            Some(self.may_upload(caller, &target).await?)
         };
-        self.note_use(caller, now);
         let transfer = self.0.admission.transfer()?;
         self.vault().blobs.check_room()?;
-        let (caller, _, target) = input;
         Ok(Upload {
             drive: self.clone(),
-            caller,
+            caller: caller.clone(),
             target,
             owner,
-            writer: Some(ContentWriter::new(self.vault())),
+            writer: Some(ContentWriter::new(self.vault(), announced.unwrap_or_default())),
             received: 0,
             leased: Vec::new(),
             renew: self.now().plus_seconds(LEASE_SECONDS / 2),
@@ -144,6 +151,19 @@ impl Drive {
             _transfer: transfer,
             _underway: self.0.uploads.begin(),
         })
+    }
+
+    /// Whose an upload will be, if it may be.
+    async fn may_upload(&self, caller: &Caller, target: &Target) -> Result<UserId> {
+        let now = self.now();
+        let input = (caller.clone(), now, target.clone());
+        let owner = if caller.key.is_none() && target.is_one_question() {
+            self.catalog().look_up(&input, |tx, input| Box::pin(owner(tx, input))).await?
+        } else {
+            self.catalog().read(&input, |tx, input| Box::pin(owner(tx, input))).await?
+        };
+        self.note_use(caller, now);
+        Ok(owner)
     }
 }
 
@@ -159,14 +179,6 @@ async fn owner(tx: &mut Tx<'_>, (caller, now, target): &(Caller, Time, Target)) 
 }
 
 impl Upload {
-    /// Says how many bytes will come, by the sender's word. The SHA-512 of a large content is then not begun, to be
-    /// left off when that is found out.
-    pub fn expect(&mut self, bytes: u64) {
-        if let Some(writer) = &mut self.writer {
-            writer.expect(bytes);
-        }
-    }
-
     /// Takes a chunk; holds back only what does not yet fill a part. An upload of which a chunk was
     /// refused, or not waited for, has ended.
     pub async fn write(&mut self, mut chunk: Bytes) -> Result<()> {
@@ -193,9 +205,10 @@ impl Upload {
             match writer.write(chunk).await? {
                 Taken::All => return self.keep_leases().await,
                 Taken::NeedsObject => {
+                    let owner = self.owner().await?;
                     let blob = BlobKey::random();
                     self.leased.push(blob.clone());
-                    lease(&self.drive, blob.clone(), self.owner).await?;
+                    lease(&self.drive, blob.clone(), owner).await?;
                     writer.begin_object(blob).await?;
                 }
                 Taken::NeedsParts => {
@@ -213,8 +226,7 @@ impl Upload {
     /// a file, and must not be removed for a caller who hung up. Without objects there is nothing to remove.
     pub async fn finish(self, end: UploadEnd) -> Result<Seen<File>> {
         if let Some(Err(error)) = end.type_id.map(check_type) {
-            self.discard().await;
-            return Err(error);
+            return Err(self.refuse(error).await);
         }
         if self.leased.is_empty() {
             return self.complete(end).await;
@@ -234,7 +246,7 @@ impl Upload {
         let mut content = None;
         let made = match writer.finish().await {
             Ok(finished) if asked.2.md5.is_some_and(|md5| md5 != finished.digested.md5) => {
-                Err(Error::ChecksumFailed)
+                self.owner().await.and(Err(Error::ChecksumFailed))
             }
             Ok(finished) => {
                 content = Some(finished.content.id);
@@ -250,6 +262,23 @@ impl Upload {
             Ok(_) | Err(_) => abandon(&self.drive, None, leased, false).await,
         }
         made
+    }
+
+    /// Whose it will be; asks whether it may be, where that was not asked yet.
+    async fn owner(&mut self) -> Result<UserId> {
+        if let Some(owner) = self.owner {
+            return Ok(owner);
+        }
+        let owner = self.drive.may_upload(&self.caller, &self.target).await?;
+        self.owner = Some(owner);
+        Ok(owner)
+    }
+
+    /// Gives the upload up, as [`Upload::discard`], for a reason; that, or why it may not have been at all.
+    pub async fn refuse<E: From<Error>>(mut self, why: E) -> E {
+        let why = self.owner().await.map_or_else(E::from, |_| why);
+        self.discard().await;
+        why
     }
 
     /// Gives the upload up and removes what was stored; what cannot be removed now, the sweep removes

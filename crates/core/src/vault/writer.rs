@@ -61,23 +61,19 @@ struct OpenObject {
 }
 
 impl ContentWriter {
-    pub(crate) fn new(vault: &Vault) -> Self {
+    /// `expected`: how many bytes will come, as far as is known.
+    pub(crate) fn new(vault: &Vault, expected: u64) -> Self {
         ContentWriter {
             blobs: vault.blobs.clone(),
             hashers: Arc::clone(&vault.hashers),
             object_max: vault.object_max,
             id: ContentId::unique(),
             key: DataKey::generate(),
-            expected: 0,
+            expected,
             size: 0,
             stage: Stage::Inline(Vec::new()),
             done: Vec::new(),
         }
-    }
-
-    /// Says how many bytes will come, as far as is known.
-    pub(crate) fn expect(&mut self, bytes: u64) {
-        self.expected = bytes;
     }
 
     /// Takes as much of `chunk` from its front as there is room for.

@@ -308,7 +308,7 @@ async fn a_key_in_an_uploads_answer_is_told_with_the_upload() {
     let before = Log::of(drive).await.lines.len();
     let mut expected = Vec::new();
     let show = async |caller: &Caller, name: &str, shows_key: bool| {
-        let upload = drive.upload(caller, Target::home()).await.unwrap();
+        let upload = drive.upload(caller, Target::home(), None).await.unwrap();
         let file = upload.finish(UploadEnd { shows_key, ..end(name) }).await.unwrap().node;
         drive.disclose_key(caller, &file).unwrap();
         file

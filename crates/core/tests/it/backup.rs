@@ -100,7 +100,7 @@ async fn everything_comes_back_from_any_backend() {
 async fn disturb(drive: Drive, caller: bindery_core::Caller, stop: Arc<AtomicBool>) {
     let mut number = 0;
     while !stop.load(Ordering::Relaxed) {
-        let mut upload = drive.upload(&caller, Target::home()).await.unwrap();
+        let mut upload = drive.upload(&caller, Target::home(), None).await.unwrap();
         upload.write(bytes(if number % 2 == 0 { LARGE } else { 100 }).into()).await.unwrap();
         let file = upload.finish(end(&format!("noise {number}"))).await.unwrap().node;
         if number % 3 != 0 {

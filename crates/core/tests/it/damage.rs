@@ -47,7 +47,7 @@ pub(crate) async fn two_users(world: &World) -> (Caller, Vec<(FileId, String, Ca
             let shift = (at * 2 + usize::from(who == "bob")) as u8;
             let content: Vec<u8> = bytes(len).iter().map(|b| b.wrapping_add(shift)).collect();
             let name = format!("{who}-{at}.bin");
-            let mut upload = world.drive.upload(owner, Target::home()).await.unwrap();
+            let mut upload = world.drive.upload(owner, Target::home(), None).await.unwrap();
             upload.write(content.clone().into()).await.unwrap();
             let end = UploadEnd { name: Some(Name::parse(&name).unwrap()), ..UploadEnd::default() };
             let file = upload.finish(end).await.unwrap().node;

@@ -32,7 +32,7 @@ pub(crate) async fn send(
     target: Target,
     content: Vec<u8>,
 ) -> Result<Seen<File>> {
-    let mut upload = drive.upload(caller, target).await?;
+    let mut upload = drive.upload(caller, target, None).await?;
     if let Err(error) = upload.write(content.into()).await {
         upload.discard().await;
         return Err(error);
@@ -98,7 +98,7 @@ async fn uploads_that_are_sent_again_make_one_version() {
 
         // As Rescale sends it: the name comes with the content, and may be taken.
         let home = |jane: Caller| async move {
-            let mut upload = drive.upload(&jane, Target::home()).await?;
+            let mut upload = drive.upload(&jane, Target::home(), None).await?;
             upload.write(bytes(size).into()).await?;
             upload.finish(end("same.dat")).await
         };

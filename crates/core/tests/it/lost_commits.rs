@@ -189,7 +189,7 @@ async fn a_cut_that_is_soon_mended_is_settled() {
     let mut store = Store::new().await;
     for (cut, name) in [(Cut::BehindCommit, "behind.bin"), (Cut::BeforeCommit, "before.bin")] {
         let jane = keyed(&store.jane, name);
-        let mut upload = store.drive.upload(&jane, new(name)).await.unwrap();
+        let mut upload = store.drive.upload(&jane, new(name), None).await.unwrap();
         upload.write(bytes(LARGE).into()).await.unwrap();
         store.proxy.arm(cut);
         let finish = tokio::spawn(upload.finish(bindery_core::UploadEnd::default()));
@@ -239,7 +239,7 @@ async fn lost_and_sent_again(
     jane: &Caller,
     target: &Target,
 ) -> (bindery_core::Seen<bindery_core::File>, Duration) {
-    let mut upload = store.drive.upload(jane, target.clone()).await.unwrap();
+    let mut upload = store.drive.upload(jane, target.clone(), None).await.unwrap();
     upload.write(bytes(LARGE).into()).await.unwrap();
     store.proxy.arm(cut);
     let began = Instant::now();

@@ -24,5 +24,6 @@ mod rotate;
 mod s3;
 mod search;
 mod sweep;
+mod unasked;
 mod verify;
 mod world;

@@ -65,7 +65,7 @@ pub(crate) async fn put_in(
         name: Some(name(file)),
         on_taken: OnTaken::Overwrite,
     };
-    let mut upload = drive.upload(caller, target).await.unwrap();
+    let mut upload = drive.upload(caller, target, None).await.unwrap();
     upload.write(content.to_vec().into()).await.unwrap();
     upload.finish(UploadEnd::default()).await.unwrap().node.id
 }
@@ -79,7 +79,7 @@ pub(crate) async fn fill(world: &World) -> (Vec<(FileId, Vec<u8>)>, Caller) {
         known.push((world.put(name, &content).await.id, content));
     }
     let target = Target::File { file: known[2].0.into(), base: Base::Any };
-    let mut next = drive.upload(caller, target).await.unwrap();
+    let mut next = drive.upload(caller, target, None).await.unwrap();
     known[2].1 = bytes(40_000);
     next.write(known[2].1.clone().into()).await.unwrap();
     next.finish(UploadEnd::default()).await.unwrap();
@@ -144,7 +144,7 @@ pub(crate) async fn is_the_same(
     // Nothing is swept, and new ids go on behind the old ones.
     let swept = drive.sweep(SweepSettings::default()).await.unwrap();
     assert_eq!((swept.purged, swept.objects), (0, 0));
-    let mut upload = drive.upload(caller, Target::home()).await.unwrap();
+    let mut upload = drive.upload(caller, Target::home(), None).await.unwrap();
     upload.write(bytes(20_000).into()).await.unwrap();
     let new = upload.finish(end("new")).await.unwrap().node;
     assert!(new.id > gone.0, "{} {}", new.id, gone.0);

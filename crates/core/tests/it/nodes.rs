@@ -52,7 +52,7 @@ async fn upload(
     target: Target,
     content: Vec<u8>,
 ) -> Result<Seen<bindery_core::File>> {
-    let mut upload = drive.upload(&jane, target).await?;
+    let mut upload = drive.upload(&jane, target, None).await?;
     upload.write(content.into()).await?;
     upload.finish(UploadEnd::default()).await
 }
@@ -75,7 +75,7 @@ async fn names(drive: &Drive, jane: &Caller) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_race_over_two_nodes_has_one_answer() {
     let nodes = Nodes::new().await;
-    let made = nodes.node(0).upload(&nodes.jane, Target::home()).await.unwrap();
+    let made = nodes.node(0).upload(&nodes.jane, Target::home(), None).await.unwrap();
     let file = made.finish(end("raced.txt")).await.unwrap().id;
     for version in 1..=10 {
         let mut racing = JoinSet::new();

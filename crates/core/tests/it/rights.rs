@@ -38,7 +38,7 @@ impl World {
             name: Some(name(title)),
             on_taken: OnTaken::Refuse,
         };
-        let mut upload = self.drive.upload(caller, target).await.unwrap();
+        let mut upload = self.drive.upload(caller, target, None).await.unwrap();
         upload.write(title.as_bytes().to_vec().into()).await.unwrap();
         upload.finish(end(title)).await.unwrap().node
     }
@@ -180,7 +180,7 @@ async fn whom_two_share_a_file_with_is_told_once() {
     assert_eq!(page.files.len(), 1);
     assert_eq!(page.files[0].shared_with, told);
     let target = Target::File { file: file.id.into(), base: Base::Any };
-    let mut upload = drive.upload(ann, target).await.unwrap();
+    let mut upload = drive.upload(ann, target, None).await.unwrap();
     upload.write(b"another".to_vec().into()).await.unwrap();
     assert_eq!(upload.finish(end("file")).await.unwrap().shared_with, told);
 }

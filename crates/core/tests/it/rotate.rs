@@ -34,7 +34,7 @@ async fn what_another_process_rotates_all_go_on_with() {
     let caller = world.caller.clone();
     let put = tokio::spawn(async move {
         for number in 0..20 {
-            let upload = writer.upload(&caller, bindery_core::Target::home()).await;
+            let upload = writer.upload(&caller, bindery_core::Target::home(), None).await;
             let mut upload = upload.unwrap();
             upload.write(bytes(number * 1000).into()).await.unwrap();
             let end = crate::world::end(&format!("during {number}"));

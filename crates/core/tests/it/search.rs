@@ -196,7 +196,7 @@ impl Shelf {
                 let folder = self.folder(*folder).await.into();
                 let Ok(name) = Name::parse(name) else { return };
                 let target = Target::Folder { folder, name: None, on_taken: OnTaken::Number };
-                let mut upload = drive.upload(caller, target).await.unwrap();
+                let mut upload = drive.upload(caller, target, None).await.unwrap();
                 upload.write(vec![b'x'; name.as_str().len() % 3].into()).await.unwrap();
                 upload.finish(end(name.as_str())).await.unwrap();
             }

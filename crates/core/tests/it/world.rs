@@ -39,7 +39,7 @@ impl World {
     }
 
     pub(crate) async fn upload(&self) -> Upload {
-        self.drive.upload(&self.caller, Target::home()).await.unwrap()
+        self.drive.upload(&self.caller, Target::home(), None).await.unwrap()
     }
 
     pub(crate) async fn put(&self, name: &str, content: &[u8]) -> File {

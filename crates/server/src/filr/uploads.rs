@@ -81,8 +81,7 @@ async fn receive(
     let end = end(ask)?;
     let boundary = boundary(headers)?;
     // Before anything of the body is read.
-    let mut upload = ask.drive().upload(&ask.caller, target).await?;
-    upload.expect(announced(&body));
+    let mut upload = ask.drive().upload(&ask.caller, target, announced(&body)).await?;
     let body = ask.body(body);
     let received = match boundary {
         None => raw(body, &mut upload).await,
@@ -91,8 +90,7 @@ async fn receive(
         }
     };
     if let Err(problem) = received {
-        upload.discard().await;
-        return Err(problem);
+        return Err(upload.refuse(problem).await);
     }
     let file = upload.finish(end).await?;
     Ok(Json(FileProperties::new(&file, &ask.site, None)))

@@ -154,9 +154,9 @@ impl Window {
     }
 }
 
-/// How many bytes a body says that it has, the least where it says nothing.
-pub(crate) fn announced(body: &impl Body) -> u64 {
-    body.size_hint().lower()
+/// How many bytes a body says that it has.
+pub(crate) fn announced(body: &impl Body) -> Option<u64> {
+    body.size_hint().exact()
 }
 
 /// Reads a small body whole, and fails as soon as it has more than `limit` bytes. A body of one

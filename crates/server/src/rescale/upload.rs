@@ -29,17 +29,16 @@ pub(super) async fn upload(
     body: Body,
 ) -> Result<(StatusCode, Json<FileObject>), Problem> {
     // Before anything of the body is read.
-    let mut upload = app.drive.upload(&caller, Target::home()).await?;
-    let boundary = boundary(&headers)?;
-    upload.expect(announced(&body));
+    let mut upload = app.drive.upload(&caller, Target::home(), announced(&body)).await?;
+    let boundary = match boundary(&headers) {
+        Ok(boundary) => boundary,
+        Err(problem) => return Err(upload.refuse(problem).await),
+    };
     let body = MinimumRate::new(body, app.settings.rate_floor);
     let mut form = Multipart::new(body, &boundary, Limits::default());
     let end = match receive(&mut form, &mut upload).await {
         Ok(end) => end,
-        Err(problem) => {
-            upload.discard().await;
-            return Err(problem);
-        }
+        Err(problem) => return Err(upload.refuse(problem).await),
     };
     let file = upload.finish(end).await?.node;
     Ok((StatusCode::CREATED, Json(FileObject::new((&app.drive, &caller), file, &site, prefix))))

@@ -103,7 +103,7 @@ async fn no_more_transfers_run_than_may() {
     let made = world.send(jane.upload("a", &bytes(300_000))).await.expect(201);
     let content = format!("{RESCALE}{}/contents/", made["id"].as_str().unwrap());
     let caller = bindery_core::Caller::with_token(&jane.token);
-    let running = world.drive.upload(&caller, bindery_core::Target::home()).await.unwrap();
+    let running = world.drive.upload(&caller, bindery_core::Target::home(), None).await.unwrap();
     let before = world.stored();
     for request in [jane.get(&content), jane.upload("b", b"b")] {
         let refused = world.send(request).await;

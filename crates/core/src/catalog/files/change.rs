@@ -27,7 +27,8 @@ statements! {
         returning next - 1";
     INSERT = "insert into nodes (owner, parent, kind, name, name_key, label, label_key, created, \
         created_by, modified, modified_by, hex, path, type_id, version, last_version, size, uploaded, md5) \
-        values ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9, $8, $10, $11, $12, 1, 1, $13, $7, $14) returning id";
+        values ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9, $8, $10, $11, $12, 1, 1, $13, $7, $14) \
+        on conflict (parent, label_key) where trashed is null do nothing returning id";
     /// SQLite would keep copies of the pages that an `insert … select` changes. There the master key that does
     /// not wrap is a null, and a row with that is left out; so is a number that is taken, and neither is believed.
     VERSION_INSERT = concat!("insert into ", version_columns!(),
@@ -66,23 +67,31 @@ pub(crate) struct NewFile<'a> {
     pub(crate) modified: Time,
 }
 
+/// Makes a file under its label if that is free among live siblings, else under the next number of it that is.
 pub(crate) async fn insert<'tx>(
     tx: &mut Tx<'tx>,
     folder: &Granted<'tx, Folder>,
     file: &NewFile<'_>,
-) -> Result<FileId> {
-    insert_at(tx, (folder.owner, folder.id), file).await
+) -> Result<(FileId, Label)> {
+    let mut label = file.label.clone();
+    loop {
+        let numbered = NewFile { label: &label, ..*file };
+        if let Some(id) = insert_at(tx, (folder.owner, folder.id), &numbered).await? {
+            return Ok((id, label));
+        }
+        label = free_label(tx, folder.id, file.label).await?;
+    }
 }
 
-/// As [`insert`], into a tree that is built out of sight and attached with a proof.
+/// Makes a file, also in a tree that is built out of sight and attached with a proof. `None`: a live sibling has its label.
 pub(crate) async fn insert_at(
     tx: &mut Tx<'_>,
     (owner, folder): (UserId, FolderId),
     file: &NewFile<'_>,
-) -> Result<FileId> {
+) -> Result<Option<FileId>> {
     let (name_key, label_key) = (file.name.key(), file.label.key());
     let id = tx
-        .insert(
+        .insert_unless_taken(
             &INSERT,
             params![
                 owner.0,
@@ -102,7 +111,7 @@ pub(crate) async fn insert_at(
             ],
         )
         .await?;
-    Ok(FileId(id))
+    Ok(id.map(FileId))
 }
 
 /// A version to be added to a file.

@@ -35,7 +35,7 @@ async fn put(drive: &Drive, caller: &Caller, name: &str, bytes: usize) -> Result
         name: Some(Name::parse(name).unwrap()),
         on_taken: OnTaken::Overwrite,
     };
-    let mut upload = drive.upload(caller, target).await?;
+    let mut upload = drive.upload(caller, target, None).await?;
     upload.write(Bytes::from(vec![1; bytes])).await?;
     Ok(upload.finish(UploadEnd::default()).await?.id)
 }

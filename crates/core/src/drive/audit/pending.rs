@@ -6,11 +6,12 @@ use crate::audit::{Act, Event};
 use crate::catalog::audit::{self, Failure};
 use crate::clock::Time;
 use crate::drive::Drive;
+use crate::drive::sign_in::{lock, network};
 use crate::error::Result;
 use crate::id::{FileId, UserId};
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 const DAY_SECONDS: i64 = 86_400;
 /// Disclosures that wait to be written. There are no more in a second, but where nothing can be written.
@@ -200,14 +201,10 @@ async fn record_disclosures(
 
 /// One host's IPv6 addresses are a /64 at least.
 fn shown(address: IpAddr) -> String {
-    match crate::drive::sign_in::network(address) {
+    match network(address) {
         IpAddr::V4(address) => address.to_string(),
         IpAddr::V6(network) => format!("{network}/64"),
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

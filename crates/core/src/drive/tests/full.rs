@@ -88,7 +88,7 @@ async fn uploads_that_fit_do_not_suffer_from_those_that_do_not() {
         let (drive, caller) = (world.drive.clone(), world.caller.clone());
         tokio::spawn(async move {
             let len = if number % 20 == 10 { 10 } else { INLINE };
-            let mut upload = drive.upload(&caller, crate::Target::home()).await?;
+            let mut upload = drive.upload(&caller, crate::Target::home(), None).await?;
             upload.write(bytes(len).into()).await?;
             upload.finish(end(&format!("{number}.bin"))).await
         })

@@ -333,7 +333,8 @@ impl User<'_> {
     }
 
     async fn send(&mut self, target: Target, len: usize) -> Result<()> {
-        let mut upload = self.drive.upload(&self.ground.caller, target).await?;
+        let announced = (self.numbers.below(2) == 0).then_some(len as u64);
+        let mut upload = self.drive.upload(&self.ground.caller, target, announced).await?;
         let mut content = bytes(len);
         content[0] = u8::try_from(self.numbers.below(256)).unwrap();
         if let Err(error) = upload.write(content.clone().into()).await {

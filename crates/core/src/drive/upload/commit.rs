@@ -163,14 +163,13 @@ async fn new_file<'tx>(
     let bytes = content.size.cast_signed();
     let (at, owner_email) = users::enter_tree(tx, folder.owner, 1, bytes, input.now).await?;
     contents::insert(tx, content, digested.sha512.as_ref()).await?;
-    let label = files::free_label(tx, folder.id, &name.label()).await?;
     let created = Stamp { at, by: folder.caller() };
     let modified = input.end.modified.unwrap_or(at);
     let path = upload_path(folder.owner, name, input.uuid);
     let type_id = input.end.type_id.unwrap_or(TYPE_DEFAULT);
     let new = NewFile {
         name,
-        label: &label,
+        label: &name.label(),
         hex: input.hex,
         path: &path,
         type_id,
@@ -179,7 +178,7 @@ async fn new_file<'tx>(
         created,
         modified,
     };
-    let id = files::insert(tx, &folder, &new).await?;
+    let (id, label) = files::insert(tx, &folder, &new).await?;
     let version = VersionId { file: id, number: 1 };
     let (_, held) = add_version(tx, input, version, created).await?;
     let child = Child { id: id.0, hex: Some(&input.hex.to_string()), files: 1, folders: 0, bytes };

@@ -183,6 +183,28 @@ async fn a_body_that_is_no_form_is_told_so() {
 }
 
 #[tokio::test]
+async fn a_revoked_token_is_told_so_whatever_it_sends() {
+    let world = World::new().await;
+    let ann = world.person("ann").await;
+    world.send(ann.upload("a.dat", b"content")).await.expect(201);
+    let stored = world.stored();
+    let token = world.drive.tokens("ann").await.unwrap()[0].id;
+    world.drive.revoke_token(token).await.unwrap();
+    let post = || ann.request(Method::POST, PATH);
+    for request in [
+        ann.upload("a.dat", b"content"),
+        ann.upload("a.dat", &bytes(300_000)),
+        send_parts(&ann, &[Part::field("typeId", "1")]),
+        post().body("multipart/form-data; boundary=XX", "no form"),
+        post().body("multipart/form-data", "x"),
+        post().body("text/plain", "x"),
+    ] {
+        world.send(request).await.expect(401);
+        assert_eq!(world.stored(), stored);
+    }
+}
+
+#[tokio::test]
 async fn a_form_cut_at_any_byte_stores_nothing() {
     let world = World::new().await;
     let ann = world.person("ann").await;
