@@ -4,10 +4,9 @@
 use super::ask::Ask;
 use super::error::Problem;
 use crate::http::body::read_limited;
-use crate::http::media_type::media_type;
+use crate::http::media_type::ContentType;
 use axum::body::Body;
 use bindery_core::Name;
-use http::HeaderMap;
 use serde_json::{Deserializer, Map, Value};
 
 /// The longest body that is read whole, in bytes.
@@ -28,10 +27,10 @@ impl Fields {
     /// Reads a body where the document demands a form; a body without a type is taken for one.
     pub(super) async fn read_form(
         ask: &Ask,
-        headers: &HeaderMap,
+        content_type: &ContentType,
         body: Body,
     ) -> Result<Self, Problem> {
-        match media_type(headers).as_str() {
+        match content_type.media_type().as_str() {
             FORM | "" => Fields::read(ask, body).await,
             _ => Err(Problem::UnsupportedMediaType),
         }

@@ -8,11 +8,12 @@ use super::place::{AtFile, Place};
 use super::wire::{Binder, FileProperties};
 use crate::http::content::{self, Announced};
 use crate::http::json::Json;
+use crate::http::media_type::ContentType;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use bindery_core::{DeleteFile, Error, FileRef, Name, NodeRef, Thing};
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 
 pub(super) async fn content(
     ask: Ask,
@@ -22,13 +23,8 @@ pub(super) async fn content(
 ) -> Result<Response, Problem> {
     let download = ask.drive().download(&ask.caller, id).await?;
     let name = download.file.label.clone();
-    Ok(content::respond(
-        request.method(),
-        request.headers(),
-        download,
-        Announced::attachment(&name),
-    )
-    .await?)
+    let announced = Announced::attachment(&name);
+    Ok(content::respond(request.method(), request.headers(), download, announced).await?)
 }
 
 pub(super) async fn show(ask: Ask, AtFile(id): AtFile) -> Result<Json<FileProperties>, Problem> {
@@ -43,10 +39,10 @@ pub(super) async fn ancestry(ask: Ask, AtFile(id): AtFile) -> Result<Json<Vec<Bi
 pub(super) async fn rename(
     ask: Ask,
     AtFile(id): AtFile,
-    headers: HeaderMap,
+    content_type: ContentType,
     body: Body,
 ) -> Result<Json<FileProperties>, Problem> {
-    let name = Fields::read_form(&ask, &headers, body).await?.name("name")?;
+    let name = Fields::read_form(&ask, &content_type, body).await?.name("name")?;
     let file = ask.drive().rename_file(&ask.caller, id.into(), &name).await?;
     Ok(Json(FileProperties::new(&file, &ask.site, None)))
 }
@@ -54,10 +50,10 @@ pub(super) async fn rename(
 pub(super) async fn relocate(
     ask: Ask,
     AtFile(id): AtFile,
-    headers: HeaderMap,
+    content_type: ContentType,
     body: Body,
 ) -> Result<Json<FileProperties>, Problem> {
-    let fields = Fields::read_form(&ask, &headers, body).await?;
+    let fields = Fields::read_form(&ask, &content_type, body).await?;
     let place = Place::of_id(fields.required_number("folder_id")?);
     let to = place.ok_or(Error::NotFound(Thing::Folder))?.folder()?;
     let name = fields.text("name")?.map(|name| Name::parse_legal(&name)).transpose()?;

@@ -9,11 +9,12 @@ use super::paths::Paths;
 use super::place::{Place, View};
 use super::wire::{Access, Binder, LibraryInfo, Tree};
 use crate::http::json::Json;
+use crate::http::media_type::ContentType;
 use axum::body::Body;
 use bindery_core::{
     Above, DeleteFolder, Entry, Error, Folder, FolderId, FolderRef, NodeRef, Seen, Thing,
 };
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use std::collections::HashMap;
 
 pub(super) async fn show(ask: Ask, place: Place) -> Result<Json<Binder>, Problem> {
@@ -50,11 +51,11 @@ pub(super) async fn create(ask: Ask, place: Place, body: Body) -> Result<Json<Bi
 pub(super) async fn rename(
     ask: Ask,
     place: Place,
-    headers: HeaderMap,
+    content_type: ContentType,
     body: Body,
 ) -> Result<Json<Binder>, Problem> {
     let folder = place.folder()?;
-    let title = Fields::read_form(&ask, &headers, body).await?.name("title")?;
+    let title = Fields::read_form(&ask, &content_type, body).await?.name("title")?;
     let renamed = ask.drive().rename_folder(&ask.caller, folder, &title).await?;
     whole(&ask, &renamed).await
 }
@@ -62,11 +63,11 @@ pub(super) async fn rename(
 pub(super) async fn relocate(
     ask: Ask,
     place: Place,
-    headers: HeaderMap,
+    content_type: ContentType,
     body: Body,
 ) -> Result<Json<Binder>, Problem> {
     let folder = place.folder()?;
-    let fields = Fields::read_form(&ask, &headers, body).await?;
+    let fields = Fields::read_form(&ask, &content_type, body).await?;
     let to = named(fields.required_number("binder_id")?)?.folder()?;
     let moved = ask.drive().move_folder(&ask.caller, folder, to).await?;
     whole(&ask, &moved).await

@@ -6,34 +6,31 @@ use crate::http::content::{self, Announced};
 use crate::http::disposition::Disposition;
 use crate::site::peer;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{FromRequestParts, Path, State};
+use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::response::Response;
 use bindery_core::{Caller, Error, Thing};
 use http::request::Parts;
-use http::{HeaderMap, Method};
 
 /// The content to be saved. The name in the path is for people and clients; the secret says all.
 pub(super) async fn download(
     State(app): State<App>,
     _: Visitor,
-    method: Method,
-    headers: HeaderMap,
     path: Result<Path<(String, String)>, PathRejection>,
+    request: Request,
 ) -> Result<Response, Problem> {
     let secret = path.ok().map(|Path((secret, _))| secret);
-    respond(&app, &method, &headers, (secret, Disposition::Attachment)).await
+    respond(&app, request, (secret, Disposition::Attachment)).await
 }
 
 /// The content to be shown, if a browser may.
 pub(super) async fn view(
     State(app): State<App>,
     _: Visitor,
-    method: Method,
-    headers: HeaderMap,
     path: Result<Path<String>, PathRejection>,
+    request: Request,
 ) -> Result<Response, Problem> {
     let secret = path.ok().map(|Path(secret)| secret);
-    respond(&app, &method, &headers, (secret, Disposition::Inline)).await
+    respond(&app, request, (secret, Disposition::Inline)).await
 }
 
 /// Whoever comes with a link: known by the address alone.
@@ -50,8 +47,7 @@ impl FromRequestParts<App> for Visitor {
 
 async fn respond(
     app: &App,
-    method: &Method,
-    headers: &HeaderMap,
+    request: Request,
     (secret, disposition): (Option<String>, Disposition),
 ) -> Result<Response, Problem> {
     let secret = secret.ok_or(Error::NotFound(Thing::Share))?;
@@ -59,5 +55,5 @@ async fn respond(
     let file = app.drive.linked(&caller).await?;
     let download = app.drive.download(&caller, file.id).await?;
     let announced = Announced { name: &file.label, disposition };
-    Ok(content::respond(method, headers, download, announced).await?)
+    Ok(content::respond(request.method(), request.headers(), download, announced).await?)
 }

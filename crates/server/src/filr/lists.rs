@@ -8,37 +8,35 @@ use super::place::{Place, View};
 use super::wire::{Binder, Item, List};
 use crate::http::conditional::is_unmodified;
 use crate::http::json::Json;
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use bindery_core::{Entry, FolderRef, Kinds, Listing, Name, Search, Seen, Time, Window};
 use http::header::{CACHE_CONTROL, LAST_MODIFIED};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderValue, StatusCode};
 use std::time::{Duration, UNIX_EPOCH};
 
 pub(super) async fn children(
     ask: Ask,
     place: Place,
-    method: Method,
-    headers: HeaderMap,
+    request: Request,
 ) -> Result<Response, Problem> {
-    list(&ask, place, Kinds::Both).await?.respond(&method, &headers)
+    list(&ask, place, Kinds::Both).await?.respond(&request)
 }
 
 pub(super) async fn child_folders(
     ask: Ask,
     place: Place,
-    method: Method,
-    headers: HeaderMap,
+    request: Request,
 ) -> Result<Response, Problem> {
-    list(&ask, place, Kinds::Folders).await?.respond(&method, &headers)
+    list(&ask, place, Kinds::Folders).await?.respond(&request)
 }
 
 pub(super) async fn child_files(
     ask: Ask,
     place: Place,
-    method: Method,
-    headers: HeaderMap,
+    request: Request,
 ) -> Result<Response, Problem> {
-    list(&ask, place, Kinds::Files).await?.respond(&method, &headers)
+    list(&ask, place, Kinds::Files).await?.respond(&request)
 }
 
 pub(super) async fn search(ask: Ask, place: Place) -> Result<Json<List<Item>>, Problem> {
@@ -74,7 +72,7 @@ struct Dated {
 }
 
 impl Dated {
-    fn respond(self, method: &Method, request: &HeaderMap) -> Result<Response, Problem> {
+    fn respond(self, request: &Request) -> Result<Response, Problem> {
         let Some(changed) = self.changed else {
             return Ok(Json(self.list).into_response());
         };
@@ -84,7 +82,7 @@ impl Dated {
         // Without this a cache may think for days that a list that was old is still the same.
         let cache = HeaderValue::from_static("private, no-cache");
         let headers = [(LAST_MODIFIED, date), (CACHE_CONTROL, cache)];
-        if is_unmodified(method, request, seconds) {
+        if is_unmodified(request.method(), request.headers(), seconds) {
             return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
         }
         Ok((headers, Json(self.list)).into_response())

@@ -10,7 +10,7 @@ use super::wire::FileProperties;
 use crate::http::body::{BodyError, announced};
 use crate::http::hex;
 use crate::http::json::Json;
-use crate::http::media_type::media_type;
+use crate::http::media_type::ContentType;
 use crate::http::multipart::{
     Boundary, BoundaryError, Limits, Multipart, MultipartError, SyntaxError,
 };
@@ -20,34 +20,32 @@ use bindery_core::{
 };
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
-use http::HeaderMap;
-use http::header::CONTENT_TYPE;
 
 pub(super) async fn create(
     ask: Ask,
     place: Place,
-    headers: HeaderMap,
+    content_type: ContentType,
     body: Body,
 ) -> Result<Json<FileProperties>, Problem> {
     let folder = place.folder()?;
     // Libraries call any body a form that they are told nothing about; a name in the query says better.
-    if media_type(&headers) == FORM && ask.query.get("file_name").is_none() {
+    if content_type.media_type() == FORM && ask.query.get("file_name").is_none() {
         return copy(&ask, folder, body).await;
     }
     let name = Name::parse_legal(ask.query.required("file_name")?)?;
     let overwrite = ask.query.is_set("overwrite_existing")?;
     let on_taken = if overwrite { OnTaken::Overwrite } else { OnTaken::Refuse };
     let target = Target::Folder { folder, name: Some(name), on_taken };
-    receive(&ask, target, &headers, body).await
+    receive(&ask, target, &content_type, body).await
 }
 
 pub(super) async fn replace(
     ask: Ask,
     AtFile(id): AtFile,
-    headers: HeaderMap,
+    content_type: ContentType,
     body: Body,
 ) -> Result<Json<FileProperties>, Problem> {
-    if media_type(&headers) == FORM {
+    if content_type.media_type() == FORM {
         return Err(Problem::UnsupportedMediaType);
     }
     let base = match (ask.query.is_set("force_overwrite")?, ask.query.number("last_version")?) {
@@ -59,7 +57,7 @@ pub(super) async fn replace(
         }
     };
     let target = Target::File { file: id.into(), base };
-    receive(&ask, target, &headers, body).await
+    receive(&ask, target, &content_type, body).await
 }
 
 /// No byte moves: the new file shows the content of the old one.
@@ -75,11 +73,11 @@ async fn copy(ask: &Ask, folder: FolderRef, body: Body) -> Result<Json<FilePrope
 async fn receive(
     ask: &Ask,
     target: Target,
-    headers: &HeaderMap,
+    content_type: &ContentType,
     body: Body,
 ) -> Result<Json<FileProperties>, Problem> {
     let end = end(ask)?;
-    let boundary = boundary(headers)?;
+    let boundary = boundary(content_type)?;
     // Before anything of the body is read.
     let mut upload = ask.drive().upload(&ask.caller, target, announced(&body)).await?;
     let body = ask.body(body);
@@ -111,9 +109,8 @@ fn end(ask: &Ask) -> Result<UploadEnd, Problem> {
 }
 
 /// The boundary of a form; a body of any other type is the content itself.
-fn boundary(headers: &HeaderMap) -> Result<Option<Boundary>, Problem> {
-    let content_type = headers.get(CONTENT_TYPE).map_or(&b""[..], http::HeaderValue::as_bytes);
-    match Boundary::from_content_type(content_type) {
+fn boundary(content_type: &ContentType) -> Result<Option<Boundary>, Problem> {
+    match Boundary::from_content_type(content_type.as_bytes()) {
         Ok(boundary) => Ok(Some(boundary)),
         Err(BoundaryError::NotMultipart) => Ok(None),
         Err(error @ (BoundaryError::Missing | BoundaryError::Malformed)) => Err(error.into()),

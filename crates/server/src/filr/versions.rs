@@ -8,9 +8,10 @@ use super::wire::{FileProperties, List, VersionProperties};
 use crate::http::content::{self, Announced};
 use crate::http::json::Json;
 use axum::body::Body;
+use axum::extract::Request;
 use axum::response::Response;
 use bindery_core::{Error, Thing, VersionId};
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 
 pub(super) async fn list(
     ask: Ask,
@@ -51,12 +52,12 @@ pub(super) async fn promote(
 pub(super) async fn content(
     ask: Ask,
     AtVersion(id): AtVersion,
-    method: Method,
-    headers: HeaderMap,
+    request: Request,
 ) -> Result<Response, Problem> {
     let download = ask.drive().download_version(&ask.caller, id).await?;
     let name = download.file.label.clone();
-    Ok(content::respond(&method, &headers, download, Announced::attachment(&name)).await?)
+    let announced = Announced::attachment(&name);
+    Ok(content::respond(request.method(), request.headers(), download, announced).await?)
 }
 
 pub(super) async fn show(

@@ -9,14 +9,12 @@ use super::wire::FileObject;
 use crate::app::App;
 use crate::http::body::{BodyError, MinimumRate, read_limited};
 use crate::http::json::Json;
-use crate::http::media_type::media_type;
+use crate::http::media_type::ContentType;
 use crate::http::multipart::{Limits, Multipart};
 use crate::site::Site;
 use axum::body::Body;
 use axum::extract::State;
 use bindery_core::{Change, Name};
-use http::HeaderMap;
-use http::header::CONTENT_TYPE;
 use serde_json::{Map, Value};
 
 /// The longest body of a change, in bytes.
@@ -28,14 +26,14 @@ pub(super) async fn patch(
     site: Site,
     Prefix(prefix): Prefix,
     id: RawId,
-    headers: HeaderMap,
+    content_type: ContentType,
     body: Body,
 ) -> Result<Json<FileObject>, Problem> {
     let id = file_id(&app.drive, &caller, id).await?;
     // Before anything of the body is read.
     app.drive.identify(&caller).await?;
     let body = MinimumRate::new(body, app.settings.rate_floor);
-    let fields = fields(&headers, body).await?;
+    let fields = fields(&content_type, body).await?;
     let file = match wanted(&fields)? {
         Wanted::Restore => app.drive.restore(&caller, id).await?,
         Wanted::Change(change) => app.drive.change(&caller, id, change).await?,
@@ -105,20 +103,20 @@ fn emails(value: &Value) -> Result<Vec<String>, Problem> {
 
 /// The fields of a body of any of the three types. In a form, a field given more than once is a list.
 async fn fields(
-    headers: &HeaderMap,
+    content_type: &ContentType,
     body: MinimumRate<Body>,
 ) -> Result<Map<String, Value>, Problem> {
-    match media_type(headers).as_str() {
+    match content_type.media_type().as_str() {
         "application/json" => json(&read_limited(body, BODY_MAX).await?),
         "application/x-www-form-urlencoded" => {
             let bytes = read_limited(body, BODY_MAX).await?;
             Ok(form(form_urlencoded::parse(&bytes).into_owned()))
         }
-        "multipart/form-data" => Ok(form(multipart(headers, body).await?.into_iter())),
+        "multipart/form-data" => Ok(form(multipart(content_type, body).await?.into_iter())),
         _ if read_limited(body, BODY_MAX).await?.is_empty() => Ok(Map::new()),
         _ => {
-            let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-            Err(Problem::UnsupportedMediaType(content_type.unwrap_or_default().to_owned()))
+            let sent = String::from_utf8_lossy(content_type.as_bytes());
+            Err(Problem::UnsupportedMediaType(sent.into_owned()))
         }
     }
 }
@@ -145,10 +143,10 @@ fn form(pairs: impl Iterator<Item = (String, String)>) -> Map<String, Value> {
 }
 
 async fn multipart(
-    headers: &HeaderMap,
+    content_type: &ContentType,
     body: MinimumRate<Body>,
 ) -> Result<Vec<(String, String)>, Problem> {
-    let mut form = Multipart::new(body, &boundary(headers)?, Limits::default());
+    let mut form = Multipart::new(body, &boundary(content_type)?, Limits::default());
     let (mut pairs, mut total) = (Vec::new(), 0);
     while let Some(head) = form.next_part().await? {
         let mut text = Vec::new();

@@ -7,6 +7,7 @@ use super::wire::FileObject;
 use crate::app::App;
 use crate::http::body::{BodyError, MinimumRate, announced};
 use crate::http::json::Json;
+use crate::http::media_type::ContentType;
 use crate::http::multipart::{Boundary, BoundaryError, Limits, Multipart, PartHead};
 use crate::site::Site;
 use axum::body::Body;
@@ -14,8 +15,7 @@ use axum::extract::State;
 use bindery_core::{Name, Target, Upload, UploadEnd};
 use bytes::Bytes;
 use futures_util::Stream;
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 
 /// The most that a field beside the file may hold, in bytes.
 const FIELD_MAX: usize = 1024;
@@ -25,12 +25,12 @@ pub(super) async fn upload(
     Credentials { caller }: Credentials,
     site: Site,
     Prefix(prefix): Prefix,
-    headers: HeaderMap,
+    content_type: ContentType,
     body: Body,
 ) -> Result<(StatusCode, Json<FileObject>), Problem> {
     // Before anything of the body is read.
     let mut upload = app.drive.upload(&caller, Target::home(), announced(&body)).await?;
-    let boundary = match boundary(&headers) {
+    let boundary = match boundary(&content_type) {
         Ok(boundary) => boundary,
         Err(problem) => return Err(upload.refuse(problem).await),
     };
@@ -45,8 +45,8 @@ pub(super) async fn upload(
 }
 
 /// The boundary of a form. No boundary, or a bad one, is the client's mistake and not another type.
-pub(super) fn boundary(headers: &HeaderMap) -> Result<Boundary, Problem> {
-    let content_type = headers.get(CONTENT_TYPE).map_or(&b""[..], http::HeaderValue::as_bytes);
+pub(super) fn boundary(content_type: &ContentType) -> Result<Boundary, Problem> {
+    let content_type = content_type.as_bytes();
     Boundary::from_content_type(content_type).map_err(|error| match error {
         BoundaryError::NotMultipart => {
             Problem::UnsupportedMediaType(String::from_utf8_lossy(content_type).into_owned())
