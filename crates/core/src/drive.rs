@@ -58,7 +58,7 @@ use crate::vault::blobs::Blobs;
 use crate::vault::keys::Keyring;
 use crate::vault::{Service, Vault};
 use limits::Admission;
-use sign_in::{SignIns, lock};
+use sign_in::{REMEMBERED_SECONDS, SignIns, lock};
 use std::collections::HashMap;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
@@ -325,7 +325,12 @@ impl Drive {
     /// Whether the caller's credentials were good within the last minute: more than that only the catalog knows.
     fn was_known(&self, caller: &Caller) -> bool {
         match &caller.shown {
-            Credential::Token(hash) => lock(&self.0.tokens_used).contains_key(hash),
+            Credential::Token(hash) => {
+                let used = lock(&self.0.tokens_used).get(hash).copied();
+                let ago = used.map(|used| self.now().seconds() - used.seconds());
+                ago.is_some_and(|ago| (0..REMEMBERED_SECONDS).contains(&ago))
+            }
+            // It was verified for no longer than that.
             Credential::Password { .. } => true,
             Credential::Link(_) => false,
         }

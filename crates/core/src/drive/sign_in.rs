@@ -28,8 +28,8 @@ use tokio::sync::Semaphore;
 
 /// Passwords that are verified at the same time: each takes a core and 19 MiB.
 const VERIFIED_AT_ONCE: usize = 2;
-/// How long a password that was verified is not verified again.
-const REMEMBERED_SECONDS: i64 = 60;
+/// How long a password that was verified is not verified again, and a token that was good begins small uploads unasked.
+pub(super) const REMEMBERED_SECONDS: i64 = 60;
 const REMEMBERED_MAX: usize = 10_000;
 /// Failures of one account: ten, then one each six seconds.
 const PER_ACCOUNT: (i64, i64) = (10, 6_000_000);

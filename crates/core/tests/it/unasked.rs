@@ -1,6 +1,6 @@
 //! A small content is taken in before it is asked whether it may be. It is refused as any other, and leaves nothing.
 
-use crate::world::{World, bytes, person};
+use crate::world::{World, bytes, end, person};
 use bindery_core::{
     Base, Caller, Error, FolderId, FolderRef, Name, NewRecipient, NodeRef, OnTaken, Role, Sharing,
     SweepSettings, Target, Terms, UploadEnd,
@@ -84,10 +84,24 @@ async fn a_token_that_was_revoked_is_good_for_no_small_content() {
     let token = drive.tokens("jane").await.unwrap()[0].id;
     drive.revoke_token(token).await.unwrap();
     world.refuses_unasked(ann, &Target::home(), &Error::Unauthenticated).await;
-    // Nobody is known for longer than from one sweep to the next.
-    drive.sweep(SweepSettings::default()).await.unwrap();
+    drive.clock().advance_seconds(59);
+    assert!(drive.upload(ann, Target::home(), ANNOUNCED).await.is_ok());
+    drive.clock().advance_seconds(1);
     let asked = drive.upload(ann, Target::home(), ANNOUNCED).await.err();
     assert!(matches!(asked, Some(Error::Unauthenticated)), "{asked:?}");
+}
+
+#[tokio::test]
+async fn an_upload_that_was_not_asked_for_is_a_use_of_its_token() {
+    let world = World::new().await;
+    let World { drive, caller: ann, .. } = &world;
+    drive.identify(ann).await.unwrap();
+    drive.clock().advance_seconds(50);
+    let mut upload = drive.upload(ann, Target::home(), ANNOUNCED).await.unwrap();
+    upload.write(SMALL.into()).await.unwrap();
+    upload.finish(end("file")).await.unwrap();
+    drive.sweep(SweepSettings::default()).await.unwrap();
+    assert_eq!(drive.tokens("jane").await.unwrap()[0].last_used, Some(drive.clock().now()));
 }
 
 #[tokio::test]

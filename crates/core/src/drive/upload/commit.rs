@@ -94,6 +94,7 @@ pub(super) async fn store(
     };
     let made = drive.once(&asking, request, input, |tx, input| Box::pin(commit(tx, input))).await?;
     let made = made.0.ok_or_else(lease_lost)?;
+    drive.note_use(&asking, now);
     if tells_of_key {
         drive.0.pending.told(&asking.shown, made.id, now);
     }
